@@ -1,0 +1,27 @@
+// The identifiers of drover's world. All count from 1; 0 means "none".
+#pragma once
+
+#include <cstdint>
+
+#include "drover/support/strong_id.hpp"
+
+namespace drover::core {
+
+/// Position of a task in its run, in order of acceptance.
+using TaskId = support::StrongId<struct TaskTag, std::uint64_t>;
+/// A worker, for ever: never given to another, so a result from a lost worker can be recognised.
+using WorkerId = support::StrongId<struct WorkerTag, std::uint32_t>;
+/// The workers that came together; group 0 came with the world.
+using GroupId = support::StrongId<struct GroupTag, std::uint32_t>;
+/// Who submitted a task and gets its result; 0 is the batch itself.
+using OwnerId = support::StrongId<struct OwnerTag, std::uint32_t>;
+
+/// One dispatch of a task: `(task, n)`, n from 1. A result names its attempt.
+struct AttemptId {
+  TaskId task;
+  std::uint32_t n = 0;
+
+  friend constexpr auto operator<=>(const AttemptId&, const AttemptId&) = default;
+};
+
+}  // namespace drover::core

@@ -1,0 +1,17 @@
+// Durations as people write them.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+namespace drover::support {
+
+/// Parses `10`, `1.5s`, `200ms`, `5m`, `1h30m`, `2d`; a bare number is seconds.
+/// Throws UsageError naming the text when it is not a duration, is negative or overflows.
+[[nodiscard]] std::chrono::nanoseconds parse_duration(std::string_view text);
+
+/// The shortest exact-enough form for people: `850ms`, `12.3s`, `4m05s`, `2h07m`.
+[[nodiscard]] std::string format_duration(std::chrono::nanoseconds duration);
+
+}  // namespace drover::support

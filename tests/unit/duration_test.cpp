@@ -1,0 +1,31 @@
+#include "drover/support/duration.hpp"
+#include "drover/support/error.hpp"
+#include "support/catch.hpp"
+
+using namespace std::chrono_literals;
+using drover::support::format_duration;
+using drover::support::parse_duration;
+
+TEST_CASE("durations are read as people write them") {
+  CHECK(parse_duration("10") == 10s);
+  CHECK(parse_duration("1.5s") == 1500ms);
+  CHECK(parse_duration("200ms") == 200ms);
+  CHECK(parse_duration("1h30m") == 90min);
+  CHECK(parse_duration("2d") == 48h);
+  CHECK(parse_duration("0") == 0s);
+}
+
+TEST_CASE("what is not a duration is refused by name") {
+  for (const char* bad : {"", "x", "-1", "5x", "1h30", "1..5s", "s", "1e400d", "99999999999d"}) {
+    INFO(bad);
+    CHECK_THROWS_AS(parse_duration(bad), drover::UsageError);
+  }
+}
+
+TEST_CASE("durations are printed for people") {
+  CHECK(format_duration(850ms) == "850ms");
+  CHECK(format_duration(12300ms) == "12.3s");
+  CHECK(format_duration(245s) == "4m05s");
+  CHECK(format_duration(2h + 7min) == "2h07m");
+  CHECK(format_duration(50h) == "2d02h");
+}
