@@ -1,0 +1,201 @@
+// The master's mind: which task goes to which worker, and what to do when either ends.
+//
+// Pure: no I/O, no clock, no thread. `handle(event, now)` decides; each decision is a fact, applied by
+// `apply` (which replay of a journal uses too) and put in the outbox with the commands that follow
+// from it. The caller records the facts, then performs the commands. Not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "drover/core/events.hpp"
+#include "drover/core/policy.hpp"
+
+namespace drover::core {
+
+/// Totals of a run, for progress, summaries and the exit status.
+struct Counts {
+  std::uint64_t accepted = 0;
+  std::uint64_t succeeded = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t timed_out = 0;
+  std::uint64_t cancelled = 0;
+  std::uint64_t quarantined = 0;
+
+  std::uint64_t ready = 0;
+  std::uint64_t delayed = 0;
+  std::uint64_t dispatched = 0;  ///< with a worker, including those that execute
+  std::uint64_t executing = 0;
+
+  std::uint64_t superseded = 0;     ///< results dropped because their attempt was not the current one
+  std::uint64_t lost_attempts = 0;  ///< attempts that went with their worker
+  std::uint64_t workers_joined = 0;
+  std::uint64_t workers_lost = 0;
+
+  /// Ended without success.
+  [[nodiscard]] std::uint64_t unsuccessful() const { return failed + timed_out + cancelled + quarantined; }
+  [[nodiscard]] std::uint64_t ended() const { return succeeded + unsuccessful(); }
+  /// Accepted, and without a terminal record.
+  [[nodiscard]] std::uint64_t unfinished() const { return accepted - ended(); }
+};
+
+class Scheduler {
+ public:
+  enum class Phase : std::uint8_t {
+    running,   ///< tasks are dispatched, or may yet come
+    stopping,  ///< nothing more is dispatched; waits for what is out
+    closing,   ///< no attempt is out; workers are asked to leave
+    closed,    ///< no worker is left: the end
+  };
+
+  explicit Scheduler(Policy policy);
+
+  /// Handles one event that happened no later than `now`; `now` never decreases.
+  [[nodiscard]] Outbox handle(const Event& event, Time now);
+
+  /// Makes a recorded fact true. The only way state changes; for replay, facts in recorded order.
+  void apply(const Fact& fact);
+
+  /// When to call with `Ticked` at the latest, if nothing else happens before.
+  [[nodiscard]] Time next_deadline() const;
+
+  /// How many more tasks the queue has room for: the back-pressure on the input.
+  [[nodiscard]] std::size_t num_wanted_tasks() const;
+
+  /// Whether this attempt is the current one of its task and with this worker.
+  [[nodiscard]] bool is_current(AttemptId attempt, WorkerId worker) const;
+
+  [[nodiscard]] Phase phase() const { return phase_; }
+  [[nodiscard]] Counts counts() const;
+  [[nodiscard]] std::uint64_t num_workers() const { return workers_.size(); }
+  [[nodiscard]] std::uint64_t num_busy_workers() const;
+  [[nodiscard]] std::uint64_t num_slots() const { return num_slots_; }
+  [[nodiscard]] std::optional<StopReason> stop_reason() const { return stop_reason_; }
+  /// A moving mean of how long attempts take; none before the first ended.
+  [[nodiscard]] std::optional<Duration> mean_runtime() const { return mean_runtime_; }
+
+  /// The first broken invariant in words; empty when all hold. For tests: visits everything.
+  [[nodiscard]] std::string check_invariants() const;
+
+ private:
+  struct Ready {};
+  struct Delayed {
+    Time until;
+  };
+  struct Dispatched {
+    WorkerId worker;
+    std::uint64_t position = 0;  ///< in the order of dispatch: key in Worker::held
+    bool started = false;
+  };
+  struct Task {
+    OwnerId owner;
+    TaskSpec spec;
+    std::uint32_t num_attempts = 0;
+    std::uint32_t num_failures = 0;
+    std::uint32_t num_worker_kills = 0;
+    std::variant<Ready, Delayed, Dispatched> state;
+  };
+  struct Worker {
+    GroupId group;
+    std::string host;
+    std::uint32_t num_slots = 1;
+    std::uint32_t first_job_slot = 1;
+    bool draining = false;
+    bool recalled = false;  ///< a recall is under way; not another before its answer
+    Time last_heard{};
+    std::map<std::uint64_t, TaskId> held;  ///< by order of dispatch, which is the order of execution
+  };
+  using Load = std::pair<std::uint64_t, WorkerId>;
+
+  // Handlers, one an event.
+  void on(const event::TasksSubmitted& event);
+  void on(const event::InputEnded& event);
+  void on(const event::WorkerAnnounced& event);
+  void on(const event::WorkerReported& event);
+  void on(const event::WorkerLeft& event);
+  void on(const event::WorkerFailed& event);
+  void on(const event::DrainRequested& event);
+  void on(const event::StopRequested& event);
+  void on(const event::HoldChanged& event);
+  void on(const event::Ticked& event);
+
+  void on_ended(WorkerId worker, const AttemptResult& result);
+  void end_worker(WorkerId id, WorkerEnd how, const std::string& reason);
+  void end_task(TaskId id, TaskEnd how, AttemptId attempt);
+  void expire_leases();
+
+  // What follows from the new state, whatever changed it.
+  void settle();
+  void release_delayed();
+  void judge_halt();
+  void dispatch();
+  void send_tickets();
+  void balance();
+  void advance_phase();
+  void withdraw_dispatched(bool kill);
+
+  // Appliers, one a fact.
+  void apply_one(const fact::TaskAccepted& fact);
+  void apply_one(const fact::InputEnded& fact);
+  void apply_one(const fact::WorkerJoined& fact);
+  void apply_one(const fact::WorkerEnded& fact);
+  void apply_one(const fact::WorkerDraining& fact);
+  void apply_one(const fact::AttemptDispatched& fact);
+  void apply_one(const fact::AttemptStarted& fact);
+  void apply_one(const fact::AttemptEnded& fact);
+  void apply_one(const fact::AttemptSuperseded& fact);
+  void apply_one(const fact::AttemptHandedBack& fact);
+  void apply_one(const fact::AttemptLost& fact);
+  void apply_one(const fact::TaskDelayed& fact);
+  void apply_one(const fact::TaskEnded& fact);
+  void apply_one(const fact::DispatchStopped& fact);
+
+  void emit(Fact fact);
+  void leave_state(TaskId id, Task& task);
+  void enter_ready(TaskId id, Task& task);
+  void hold(WorkerId id, Worker& worker, TaskId task);
+  void release(WorkerId id, Worker& worker, std::uint64_t position);
+  [[nodiscard]] Load load_of(WorkerId id, const Worker& worker) const;
+  [[nodiscard]] std::uint32_t credit_per_slot() const;
+  [[nodiscard]] std::uint32_t free_job_slots(std::uint32_t num) const;
+  [[nodiscard]] const Dispatched* dispatched(AttemptId attempt, WorkerId worker) const;
+  [[nodiscard]] std::vector<AttemptId> held_attempts(const Worker& worker, bool started_too) const;
+
+  Policy policy_;
+  Time now_{};
+  Outbox out_;
+  std::map<WorkerId, std::vector<Assignment>> tickets_;  ///< filled by dispatch, emptied by send_tickets
+
+  std::unordered_map<TaskId, Task> tasks_;  ///< the unfinished ones; never iterated where order matters
+  std::set<TaskId> ready_;                  ///< lowest number first, so what comes back goes to the head
+  std::set<std::pair<Time, TaskId>> delayed_;
+  std::map<WorkerId, Worker> workers_;
+  std::set<Load> loads_;                              ///< workers that may be given work, least loaded first
+  std::map<std::uint32_t, std::uint32_t> job_slots_;  ///< taken: first -> how many
+
+  Counts totals_;  ///< ready, delayed and dispatched are derived instead
+  std::uint64_t num_executing_ = 0;
+  std::uint64_t num_dispatched_ = 0;
+  std::uint64_t num_slots_ = 0;
+  std::uint64_t queued_bytes_ = 0;
+  std::uint64_t next_position_ = 1;
+  std::optional<Duration> mean_runtime_;
+
+  Phase phase_ = Phase::running;
+  std::optional<StopReason> stop_reason_;
+  bool is_killing_ = false;
+  bool is_input_ended_ = false;
+  bool is_held_ = false;
+  Time last_tick_{};
+  bool has_ticked_ = false;
+  Time closing_deadline_{};
+};
+
+}  // namespace drover::core

@@ -1,0 +1,125 @@
+#include "drover/core/worker_machine.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace drover::core {
+
+WorkerMachine::WorkerMachine(WorkerPolicy policy, Time now)
+    : policy_(policy), now_(now), last_said_(now), master_heard_(now), last_tick_(now) {
+  policy_.num_slots = std::max(policy_.num_slots, 1U);
+  for (std::uint32_t slot = 1; slot <= policy_.num_slots; ++slot) free_slots_.insert(slot);
+}
+
+std::vector<WorkerCommand> WorkerMachine::handle(const WorkerEvent& event, Time now) {
+  now_ = now;
+  if (!has_left_) {
+    std::visit([this](const auto& e) { on(e); }, event);
+    settle();
+  }
+  return std::exchange(out_, {});
+}
+
+void WorkerMachine::on(const worker_event::TicketArrived& event) {
+  master_heard_ = now_;
+  for (const Assignment& assignment : event.assignments) {
+    if (is_draining_)
+      report_.handed_back.push_back(assignment.attempt);  // it crossed our leave-taking on the way
+    else
+      queue_.push_back(assignment);
+  }
+}
+
+void WorkerMachine::on(const worker_event::RecallArrived& event) {
+  master_heard_ = now_;
+  hand_back_queued(event.attempts);
+  must_speak_ = true;  // even "none of these" is an answer
+}
+
+void WorkerMachine::on(const worker_event::KillArrived& event) {
+  master_heard_ = now_;
+  hand_back_queued(event.attempts);
+  for (const AttemptId attempt : event.attempts)
+    if (running_.contains(attempt)) stops_.push_back(worker_command::Stop{attempt});
+}
+
+void WorkerMachine::on(const worker_event::DrainArrived& event) {
+  master_heard_ = now_;
+  is_draining_ = true;
+  for (const Assignment& assignment : queue_) report_.handed_back.push_back(assignment.attempt);
+  queue_.clear();
+  if (!event.now) return;
+  for (const auto& [attempt, slot] : running_) stops_.push_back(worker_command::Stop{attempt});
+}
+
+void WorkerMachine::on(const worker_event::MasterHeard&) {
+  master_heard_ = now_;
+}
+
+void WorkerMachine::on(const worker_event::AttemptEnded& event) {
+  const auto found = running_.find(event.result.attempt);
+  if (found == running_.end()) return;
+  free_slots_.insert(found->second);
+  running_.erase(found);
+  report_.ended.push_back(event.result);
+}
+
+void WorkerMachine::on(const worker_event::Ticked&) {
+  // A pause of our own (frozen, swapped out) is no silence of the master's: hear it out first.
+  const Duration pause = now_ - last_tick_;
+  if (pause > policy_.master_lease / 2) master_heard_ = std::min(master_heard_ + pause, now_);
+  last_tick_ = now_;
+  if (now_ - master_heard_ < policy_.master_lease) return;
+  has_left_ = true;
+  out_.push_back(worker_command::Abandon{});
+}
+
+void WorkerMachine::hand_back_queued(const std::vector<AttemptId>& attempts) {
+  const std::set<AttemptId> wanted(attempts.begin(), attempts.end());
+  std::erase_if(queue_, [&](const Assignment& assignment) {
+    if (!wanted.contains(assignment.attempt)) return false;
+    report_.handed_back.push_back(assignment.attempt);
+    return true;
+  });
+}
+
+/// Fills free slots, and puts what is to be done in order: say, stop, start, leave.
+void WorkerMachine::settle() {
+  if (has_left_) return;
+  std::vector<WorkerCommand> starts;
+  while (!queue_.empty() && !free_slots_.empty()) {
+    const std::uint32_t slot = *free_slots_.begin();
+    free_slots_.erase(free_slots_.begin());
+    running_.emplace(queue_.front().attempt, slot);
+    report_.started.push_back(queue_.front().attempt);
+    starts.push_back(worker_command::Start{std::move(queue_.front()), slot});
+    queue_.pop_front();
+  }
+  must_speak_ = must_speak_ || report_ != worker_command::Report{} || now_ - last_said_ >= policy_.heartbeat;
+  if (must_speak_) {
+    out_.push_back(std::exchange(report_, {}));
+    last_said_ = now_;
+    must_speak_ = false;
+  }
+  std::move(stops_.begin(), stops_.end(), std::back_inserter(out_));
+  stops_.clear();
+  std::move(starts.begin(), starts.end(), std::back_inserter(out_));
+  if (!is_draining_ || !running_.empty()) return;
+  has_left_ = true;
+  out_.push_back(worker_command::Leave{});
+}
+
+Time WorkerMachine::next_deadline() const {
+  return std::min(last_said_ + policy_.heartbeat, std::max(master_heard_ + policy_.master_lease, now_));
+}
+
+std::string WorkerMachine::check_invariants() const {
+  if (running_.size() + free_slots_.size() != policy_.num_slots) return "slots are neither free nor in use";
+  for (const auto& [attempt, slot] : running_)
+    if (free_slots_.contains(slot)) return "a slot is free and in use";
+  if (!queue_.empty() && !free_slots_.empty() && !has_left_) return "work waits beside a free slot";
+  if (is_draining_ && !queue_.empty()) return "a draining worker keeps work that it has not begun";
+  return "";
+}
+
+}  // namespace drover::core

@@ -1,0 +1,140 @@
+#include "drover/journal/append_file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+
+namespace drover::journal {
+
+namespace {
+
+constexpr std::size_t kBlock = 64 * 1024;
+constexpr mode_t kFileMode = 0666;
+
+std::string_view remedy(int errno_value) {
+  switch (errno_value) {
+    case ENOSPC:
+    case EDQUOT:
+      return " (make room there)";
+    case EROFS:
+    case EACCES:
+    case EPERM:
+      return " (choose a place that can be written)";
+    default:
+      return "";
+  }
+}
+
+/// Reads at most bytes.size() at `offset`; 0 is the end of the file.
+std::size_t read_at(int fd, const std::filesystem::path& path, std::span<char> bytes, std::uint64_t offset) {
+  for (;;) {
+    const ssize_t n = ::pread(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (n >= 0) return static_cast<std::size_t>(n);
+    if (errno != EINTR) throw file_error("read", path, errno);
+  }
+}
+
+/// Whether this errno of copy_file_range(2) means "not between these two files".
+bool is_copy_unsupported(int errno_value) {
+  return errno_value == EXDEV || errno_value == EINVAL || errno_value == ENOSYS || errno_value == EOPNOTSUPP;
+}
+
+}  // namespace
+
+Error file_error(std::string_view operation, const std::filesystem::path& path, int errno_value) {
+  const Error plain = system_error("cannot " + std::string(operation) + " '" + path.string() + "'", errno_value);
+  return Error(plain.what() + std::string(remedy(errno_value)));
+}
+
+support::UniqueFd open_file(const std::filesystem::path& path, int flags) {
+  for (;;) {
+    support::UniqueFd fd(::open(path.c_str(), flags | O_CLOEXEC, kFileMode));
+    if (fd) return fd;
+    if (errno != EINTR) throw file_error((flags & O_CREAT) != 0 ? "create" : "open", path, errno);
+  }
+}
+
+void write_at(int fd, const std::filesystem::path& path, std::string_view bytes, std::uint64_t offset) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) throw file_error("write", path, n < 0 ? errno : ENOSPC);
+    bytes.remove_prefix(static_cast<std::size_t>(n));
+    offset += static_cast<std::uint64_t>(n);
+  }
+}
+
+AppendFile::AppendFile(std::filesystem::path path) : path_(std::move(path)), fd_(open_file(path_, O_RDWR | O_CREAT)) {
+  struct stat status {};
+  if (::fstat(fd_.get(), &status) != 0) throw file_error("examine", path_, errno);
+  if (!S_ISREG(status.st_mode)) throw Error("cannot write '" + path_.string() + "': it is not a regular file");
+  written_ = static_cast<std::uint64_t>(status.st_size);
+}
+
+AppendFile::~AppendFile() {
+  try {
+    flush();
+  } catch (const Error&) {  // Whoever had to know has called flush().
+  }
+}
+
+void AppendFile::append(std::string_view bytes) {
+  buffer_.append(bytes);
+  if (buffer_.size() >= kBlock) flush();
+}
+
+void AppendFile::append_from(int fd, std::uint64_t offset, std::uint64_t length) {
+  flush();
+  while (length > 0) {
+    auto from = static_cast<off_t>(offset);
+    auto to = static_cast<off_t>(written_);
+    ssize_t n = ::copy_file_range(fd, &from, fd_.get(), &to, length, 0);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && is_copy_unsupported(errno)) {
+      std::array<char, kBlock> block;
+      const std::size_t got =
+          read_at(fd, path_, std::span(block).first(std::min<std::uint64_t>(length, kBlock)), offset);
+      write_at(fd_.get(), path_, std::string_view(block.data(), got), written_);
+      n = static_cast<ssize_t>(got);
+    }
+    if (n < 0) throw file_error("write", path_, errno);
+    if (n == 0) throw Error("cannot write '" + path_.string() + "': the file that it is copied from was cut short");
+    offset += static_cast<std::uint64_t>(n);
+    written_ += static_cast<std::uint64_t>(n);
+    length -= static_cast<std::uint64_t>(n);
+  }
+}
+
+void AppendFile::flush() {
+  if (buffer_.empty()) return;
+  write_at(fd_.get(), path_, buffer_, written_);
+  written_ += buffer_.size();
+  buffer_.clear();
+}
+
+void AppendFile::truncate(std::uint64_t size) {
+  flush();
+  if (size == written_) return;
+  if (::ftruncate(fd_.get(), static_cast<off_t>(size)) != 0) throw file_error("truncate", path_, errno);
+  written_ = size;
+}
+
+void AppendFile::drop_torn_line() {
+  flush();
+  std::array<char, kBlock> block;
+  for (std::uint64_t end = written_; end > 0;) {
+    const std::uint64_t start = end - std::min<std::uint64_t>(end, kBlock);
+    const std::size_t got = read_at(fd_.get(), path_, std::span(block).first(end - start), start);
+    const auto newline = std::string_view(block.data(), got).rfind('\n');
+    if (newline != std::string_view::npos) return truncate(start + newline + 1);
+    end = start;
+  }
+  truncate(0);
+}
+
+}  // namespace drover::journal

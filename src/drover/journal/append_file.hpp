@@ -1,0 +1,61 @@
+// A file that only grows: buffered appends, repaired after a crash. Everything a run leaves behind
+// is written through this class, so that a full disk is reported in one way.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "drover/support/error.hpp"
+#include "drover/support/unique_fd.hpp"
+
+namespace drover::journal {
+
+/// "cannot write '/runs/7/joblog.tsv': No space left on device (make room there)".
+[[nodiscard]] Error file_error(std::string_view operation, const std::filesystem::path& path, int errno_value);
+
+/// Opens close-on-exec, creating with mode 0666 less the umask if `flags` ask for it. Throws Error.
+[[nodiscard]] support::UniqueFd open_file(const std::filesystem::path& path, int flags);
+
+/// Writes all of `bytes` at `offset`, whatever the kernel takes at once. Throws Error naming `path`.
+void write_at(int fd, const std::filesystem::path& path, std::string_view bytes, std::uint64_t offset);
+
+/// Appends to one file through a buffer. What flush() has written survives a crash of the process; it
+/// is not synced to the disk. When a write fails, the buffer is kept: a later flush() tries again and
+/// leaves no gap. Destroying flushes as far as possible, silently: call flush() to know.
+/// Not thread-safe; others may read the file at the same time.
+class AppendFile {
+ public:
+  /// Opens `path`, creating it if need be; appends go behind what is there. Throws Error.
+  explicit AppendFile(std::filesystem::path path);
+  ~AppendFile();
+  AppendFile(const AppendFile&) = delete;
+  AppendFile& operator=(const AppendFile&) = delete;
+
+  void append(std::string_view bytes);
+  /// The unwritten end of the file, for formatting straight into it: append only.
+  [[nodiscard]] std::string& buffer() { return buffer_; }
+  /// Appends `length` bytes of another file without taking them through the buffer.
+  void append_from(int fd, std::uint64_t offset, std::uint64_t length);
+  /// Hands all that was appended to the kernel.
+  void flush();
+
+  /// Length in bytes, with what is still buffered.
+  [[nodiscard]] std::uint64_t size() const { return written_ + buffer_.size(); }
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+  /// Cuts the file; `size` is at most size().
+  void truncate(std::uint64_t size);
+  /// Cuts off what follows the last newline: a line that a crash left half written.
+  void drop_torn_line();
+
+ private:
+  std::filesystem::path path_;
+  support::UniqueFd fd_;
+  std::uint64_t written_ = 0;
+  std::string buffer_;
+};
+
+}  // namespace drover::journal

@@ -1,0 +1,38 @@
+// Facts as lines of JSON, for events.jsonl and for programs that follow a run.
+//
+// A line is one object: `t`, the Unix time in seconds with microseconds; `event`; then the fields of
+// that event, in this order. Names are stable; fields may be added.
+//
+//   task_accepted        task owner kind(command|function) command? tag?
+//   input_ended
+//   worker_joined        worker group host pid slots first_job_slot
+//   worker_ended         worker how(drained|lost|refused) reason
+//   worker_draining      worker
+//   attempt_dispatched   task attempt worker
+//   attempt_started      task attempt
+//   attempt_ended        task attempt worker outcome(exited|signaled|timed_out|not_started|killed)
+//                        exit signal reason? started runtime cpu_time max_rss_kib stdout_bytes
+//                        stderr_bytes stderr_tail?
+//   attempt_superseded   task attempt worker
+//   attempt_handed_back  task attempt
+//   attempt_lost         task attempt worker charged
+//   task_delayed         task
+//   task_ended           task owner how(succeeded|failed|timed_out|cancelled|quarantined)
+//   dispatch_stopped     reason(requested|halt_policy|time_limit|internal) kill
+//
+// `started` is Unix time as `t` is, by the worker's clock; `runtime` and `cpu_time` are seconds.
+// Fields with `?` are left out when they say nothing; the payload of a function is not text and is
+// left out too. Bytes that are not UTF-8 become U+FFFD, as JSON cannot hold them: a command is to be
+// had byte for byte from the job log.
+#pragma once
+
+#include <string>
+
+#include "drover/core/facts.hpp"
+
+namespace drover::journal {
+
+/// Appends `fact` to `lines` as one line, with its newline.
+void append_event(std::string& lines, const core::Fact& fact, core::WallMicros now);
+
+}  // namespace drover::journal

@@ -1,0 +1,100 @@
+#include "drover/journal/job_log.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "drover/core/outcome.hpp"
+#include "drover/journal/number_text.hpp"
+
+namespace drover::journal {
+
+namespace {
+
+constexpr std::string_view kHeader = "Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand\n";
+constexpr std::size_t kRuntimeWidth = 10;
+
+/// What the line says of the task. The number of the job slot is known to the worker alone: `{%}`.
+std::string command_text(const core::TaskSpec& spec) {
+  if (spec.kind == core::TaskKind::function) return spec.tag.empty() ? "(function)" : spec.tag;
+  std::string text;
+  std::size_t from = 0;
+  for (const std::uint32_t mark : spec.slot_marks) {
+    text.append(spec.payload, from, mark - from).append("{%}");
+    from = mark;
+  }
+  text.append(spec.payload, from);
+  return text;
+}
+
+void append_runtime(std::string& line, core::Duration runtime) {
+  std::string text;
+  append_decimal(text, std::chrono::floor<std::chrono::milliseconds>(runtime).count(), 3);
+  line.append(kRuntimeWidth - std::min(kRuntimeWidth, text.size()), ' ').append(text);
+}
+
+}  // namespace
+
+JobLog::JobLog(const std::filesystem::path& path) : file_(path) {
+  file_.drop_torn_line();
+  if (file_.size() == 0) file_.append(kHeader);
+}
+
+void JobLog::apply(const core::Fact& fact, core::WallMicros now) {
+  if (const auto* accepted = std::get_if<core::fact::TaskAccepted>(&fact)) {
+    remember(*accepted);
+  } else if (const auto* attempt_ended = std::get_if<core::fact::AttemptEnded>(&fact)) {
+    remember(*attempt_ended);
+  } else if (const auto* ended = std::get_if<core::fact::TaskEnded>(&fact)) {
+    write(*ended, now);
+  } else if (const auto* joined = std::get_if<core::fact::WorkerJoined>(&fact)) {
+    hosts_[joined->worker] = joined->host.empty() ? "-" : joined->host;
+  } else if (const auto* gone = std::get_if<core::fact::WorkerEnded>(&fact)) {
+    hosts_.erase(gone->worker);
+  }
+}
+
+void JobLog::remember(const core::fact::TaskAccepted& fact) {
+  if (!fact.owner.is_none()) return;
+  std::string command = command_text(fact.spec);
+  std::replace(command.begin(), command.end(), '\n', '\0');
+  commands_[fact.task] = std::move(command);
+}
+
+void JobLog::remember(const core::fact::AttemptEnded& fact) {
+  const core::AttemptResult& result = fact.result;
+  if (!commands_.contains(result.attempt.task)) return;
+  const auto host = hosts_.find(fact.worker);
+  attempts_[result.attempt.task] = {.host = host == hosts_.end() ? "-" : host->second,
+                                    .started_at = result.started_at,
+                                    .runtime = result.runtime,
+                                    .stdout_bytes = result.stdout_bytes,
+                                    .exit_value = core::exit_value(result.outcome),
+                                    .signal = core::signal_value(result.outcome)};
+}
+
+void JobLog::write(const core::fact::TaskEnded& fact, core::WallMicros now) {
+  if (!fact.owner.is_none()) return;
+  const LastAttempt none{.host = "-", .started_at = now, .exit_value = -1};
+  const auto attempt = attempts_.extract(fact.task);
+  const LastAttempt& last = attempt ? attempt.mapped() : none;
+  const auto command = commands_.extract(fact.task);
+
+  std::string& line = file_.buffer();
+  append_number(line, fact.task.value);
+  (((line += '\t') += last.host) += '\t');
+  append_decimal(line, last.started_at / 1000, 3);
+  line += '\t';
+  append_runtime(line, last.runtime);
+  line += "\t0\t";
+  append_number(line, last.stdout_bytes);
+  line += '\t';
+  append_number(line, last.exit_value);
+  line += '\t';
+  append_number(line, last.signal);
+  line += '\t';
+  if (command) line += command.mapped();
+  line += '\n';
+}
+
+}  // namespace drover::journal

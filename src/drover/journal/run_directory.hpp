@@ -1,0 +1,34 @@
+// Where a run keeps what it leaves behind.
+#pragma once
+
+#include <filesystem>
+
+namespace drover::journal {
+
+/// The directory of one run, and what is where in it. A plain value: it holds no resource, and
+/// nothing is removed when it goes.
+class RunDirectory {
+ public:
+  /// Makes `path` the directory of a new run, creating it and its parents. It may exist, with other
+  /// things in it, but must not hold a run. Throws UsageError if it does or is no directory, Error
+  /// if it cannot be created.
+  [[nodiscard]] static RunDirectory create(const std::filesystem::path& path);
+
+  /// Creates `base/drover-runs/<local date>-<time>-<id>`, never one that exists. Throws Error.
+  [[nodiscard]] static RunDirectory create_below(const std::filesystem::path& base);
+
+  /// Absolute.
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  [[nodiscard]] std::filesystem::path job_log() const { return path_ / "joblog.tsv"; }
+  [[nodiscard]] std::filesystem::path events() const { return path_ / "events.jsonl"; }
+  [[nodiscard]] std::filesystem::path outputs() const { return path_ / "outputs"; }
+
+ private:
+  explicit RunDirectory(const std::filesystem::path& path);
+
+  [[nodiscard]] bool holds_a_run() const;
+
+  std::filesystem::path path_;
+};
+
+}  // namespace drover::journal

@@ -1,0 +1,279 @@
+// The body of a message is a binary archive of its fields in order; the envelope has its type (the
+// index in Message) and the version. Serialization of the values is outside of them, here.
+
+#include "drover/wire/messages.hpp"
+
+#include <boost/archive/archive_exception.hpp>
+#include <boost/archive/binary_iarchive_impl.hpp>
+#include <boost/archive/binary_oarchive.hpp>
+#include <boost/archive/impl/basic_binary_iarchive.ipp>
+#include <boost/archive/impl/basic_binary_iprimitive.ipp>
+#include <boost/serialization/level.hpp>
+#include <boost/serialization/string.hpp>
+#include <boost/serialization/tracking.hpp>
+#include <boost/serialization/vector.hpp>
+#include <streambuf>
+#include <type_traits>
+
+#include "drover/wire/envelope.hpp"
+
+// The envelope versions all of them together, and none is ever shared by pointers.
+#define DROVER_PLAIN(TYPE)                                                    \
+  BOOST_CLASS_IMPLEMENTATION(TYPE, boost::serialization::object_serializable) \
+  BOOST_CLASS_TRACKING(TYPE, boost::serialization::track_never)
+DROVER_PLAIN(drover::core::TaskId)
+DROVER_PLAIN(drover::core::WorkerId)
+DROVER_PLAIN(drover::core::GroupId)
+DROVER_PLAIN(drover::core::AttemptId)
+DROVER_PLAIN(drover::core::TaskSpec)
+DROVER_PLAIN(drover::core::Assignment)
+DROVER_PLAIN(drover::core::AttemptResult)
+DROVER_PLAIN(drover::core::Outcome)
+DROVER_PLAIN(drover::core::Exited)
+DROVER_PLAIN(drover::core::Signaled)
+DROVER_PLAIN(drover::core::TimedOut)
+DROVER_PLAIN(drover::core::NotStarted)
+DROVER_PLAIN(drover::core::Killed)
+DROVER_PLAIN(drover::core::ExecProfile)
+DROVER_PLAIN(drover::core::Duration)
+DROVER_PLAIN(drover::wire::OutputChunk)
+DROVER_PLAIN(drover::wire::Hello)
+DROVER_PLAIN(drover::wire::Report)
+DROVER_PLAIN(drover::wire::Goodbye)
+DROVER_PLAIN(drover::wire::Welcome)
+DROVER_PLAIN(drover::wire::Ticket)
+DROVER_PLAIN(drover::wire::Recall)
+DROVER_PLAIN(drover::wire::Kill)
+DROVER_PLAIN(drover::wire::Drain)
+DROVER_PLAIN(drover::wire::OutputAck)
+DROVER_PLAIN(drover::wire::Ping)
+#undef DROVER_PLAIN
+
+namespace drover::wire {
+namespace {
+
+/// Constructs the alternative of a variant that an index names.
+template <class Variant, std::size_t I = 0>
+Variant alternative(std::size_t index, const char* what) {
+  if constexpr (I < std::variant_size_v<Variant>) {
+    if (index == I) return Variant(std::in_place_index<I>);
+    return alternative<Variant, I + 1>(index, what);
+  } else {
+    throw DecodeError("unknown " + std::string(what) + " " + std::to_string(index));
+  }
+}
+
+}  // namespace
+}  // namespace drover::wire
+
+namespace boost::serialization {
+
+namespace core = drover::core;
+namespace wire = drover::wire;
+
+template <class Archive, class Tag, class Rep>
+void serialize(Archive& ar, drover::support::StrongId<Tag, Rep>& id, unsigned) {
+  ar& id.value;
+}
+
+template <class Archive>
+void serialize(Archive& ar, core::Duration& duration, unsigned) {
+  core::Duration::rep count = duration.count();
+  ar& count;
+  duration = core::Duration(count);
+}
+
+template <class Archive>
+void serialize(Archive& ar, core::AttemptId& v, unsigned) {
+  ar& v.task& v.n;
+}
+template <class Archive>
+void serialize(Archive& ar, core::TaskSpec& v, unsigned) {
+  ar& v.kind& v.payload& v.slot_marks& v.tag;
+}
+template <class Archive>
+void serialize(Archive& ar, core::Assignment& v, unsigned) {
+  ar& v.attempt& v.spec;
+}
+
+template <class Archive>
+void serialize(Archive& ar, core::Exited& v, unsigned) {
+  ar& v.code;
+}
+template <class Archive>
+void serialize(Archive& ar, core::Signaled& v, unsigned) {
+  ar& v.signal;
+}
+template <class Archive>
+void serialize(Archive& ar, core::TimedOut& v, unsigned) {
+  ar& v.signal;
+}
+template <class Archive>
+void serialize(Archive& ar, core::NotStarted& v, unsigned) {
+  ar& v.errno_value& v.reason;
+}
+template <class Archive>
+void serialize(Archive&, core::Killed&, unsigned) {}
+
+template <class Archive>
+void serialize(Archive& ar, core::Outcome& v, unsigned) {
+  std::uint8_t index = static_cast<std::uint8_t>(v.index());
+  ar& index;
+  if constexpr (Archive::is_loading::value) v = wire::alternative<core::Outcome>(index, "outcome");
+  std::visit([&ar](auto& outcome) { ar& outcome; }, v);
+}
+
+template <class Archive>
+void serialize(Archive& ar, core::AttemptResult& v, unsigned) {
+  ar& v.attempt& v.outcome& v.started_at& v.runtime& v.stdout_bytes& v.stderr_bytes& v.cpu_time& v.max_rss_kib& v
+      .stderr_tail;
+}
+template <class Archive>
+void serialize(Archive& ar, core::ExecProfile& v, unsigned) {
+  ar& v.shell& v.workdir& v.env& v.timeout& v.kill_after& v.run_id& v.run_dir;
+}
+
+template <class Archive>
+void serialize(Archive& ar, wire::OutputChunk& v, unsigned) {
+  ar& v.attempt& v.stream& v.bytes;
+}
+template <class Archive>
+void serialize(Archive& ar, wire::Hello& v, unsigned) {
+  ar& v.drover_version& v.host& v.pid& v.num_slots;
+}
+template <class Archive>
+void serialize(Archive& ar, wire::Report& v, unsigned) {
+  ar& v.outputs& v.started& v.ended& v.handed_back;
+}
+template <class Archive>
+void serialize(Archive&, wire::Goodbye&, unsigned) {}
+template <class Archive>
+void serialize(Archive& ar, wire::Welcome& v, unsigned) {
+  ar& v.worker& v.group& v.first_job_slot& v.profile& v.heartbeat& v.master_lease& v.output_window;
+}
+template <class Archive>
+void serialize(Archive& ar, wire::Ticket& v, unsigned) {
+  ar& v.assignments;
+}
+template <class Archive>
+void serialize(Archive& ar, wire::Recall& v, unsigned) {
+  ar& v.attempts;
+}
+template <class Archive>
+void serialize(Archive& ar, wire::Kill& v, unsigned) {
+  ar& v.attempts;
+}
+template <class Archive>
+void serialize(Archive& ar, wire::Drain& v, unsigned) {
+  // Not as a bool: Boost asserts on a damaged one.
+  std::uint8_t now = v.now ? 1 : 0;
+  ar& now& v.reason;
+  v.now = now != 0;
+}
+template <class Archive>
+void serialize(Archive& ar, wire::OutputAck& v, unsigned) {
+  ar& v.num_bytes;
+}
+template <class Archive>
+void serialize(Archive&, wire::Ping&, unsigned) {}
+
+}  // namespace boost::serialization
+
+namespace drover::wire {
+
+namespace {
+
+constexpr unsigned kArchiveFlags = boost::archive::no_header | boost::archive::no_codecvt | boost::archive::no_tracking;
+
+/// Appends to a string.
+class StringWriter : public std::streambuf {
+ public:
+  explicit StringWriter(std::string& out) : out_(out) {}
+
+ protected:
+  std::streamsize xsputn(const char* bytes, std::streamsize num) override {
+    out_.append(bytes, static_cast<std::size_t>(num));
+    return num;
+  }
+  int_type overflow(int_type c) override {
+    out_.push_back(traits_type::to_char_type(c));
+    return c;
+  }
+
+ private:
+  std::string& out_;
+};
+
+/// Reads from bytes that outlive it.
+class SpanReader : public std::streambuf {
+ public:
+  explicit SpanReader(std::span<const char> bytes) {
+    char* begin = const_cast<char*>(bytes.data());  // streambuf's get area is never written to
+    setg(begin, begin, begin + bytes.size());
+  }
+  [[nodiscard]] std::size_t num_left() const { return static_cast<std::size_t>(egptr() - gptr()); }
+};
+
+/// Boost's binary archive, but a length that exceeds what is left of the message is an error before
+/// memory is taken for it.
+class BoundedArchive
+    : public boost::archive::binary_iarchive_impl<BoundedArchive, char, std::char_traits<char>> {
+  using Base = boost::archive::binary_iarchive_impl<BoundedArchive, char, std::char_traits<char>>;
+  friend class boost::archive::detail::interface_iarchive<BoundedArchive>;
+  friend class boost::archive::load_access;
+
+ public:
+  explicit BoundedArchive(SpanReader& reader) : Base(reader, kArchiveFlags), reader_(reader) {}
+
+ private:
+  using Base::load;
+  void load(std::string& text) {
+    std::size_t length = 0;
+    load(length);
+    require(length);
+    text.resize(length);
+    load_binary(text.data(), length);
+  }
+
+  template <class T>
+  void load_override(T& value) {
+    Base::load_override(value);
+  }
+  void load_override(boost::serialization::collection_size_type& num) {
+    Base::load_override(num);
+    require(static_cast<const boost::serialization::collection_size_type&>(num));  // every element takes a byte at least
+  }
+
+  void require(std::size_t num_bytes) const {
+    if (num_bytes > reader_.num_left()) throw DecodeError("message body does not fit its type: impossible length");
+  }
+
+  SpanReader& reader_;
+};
+
+}  // namespace
+
+std::string encode(const Message& message) {
+  std::string bytes(kEnvelopeBytes, '\0');
+  StringWriter writer(bytes);
+  boost::archive::binary_oarchive archive(writer, kArchiveFlags);
+  std::visit([&archive](const auto& m) { archive << m; }, message);
+  seal(bytes, static_cast<std::uint16_t>(message.index()));
+  return bytes;
+}
+
+Message decode(std::span<const char> bytes) {
+  const Opened opened = open(bytes);
+  auto message = alternative<Message>(opened.type, "message type");
+  SpanReader reader(opened.body);
+  try {
+    BoundedArchive archive(reader);
+    std::visit([&archive](auto& m) { archive >> m; }, message);
+  } catch (const boost::archive::archive_exception& e) {
+    throw DecodeError(std::string("message body does not fit its type: ") + e.what());
+  }
+  if (reader.num_left() != 0) throw DecodeError("message body is longer than its type");
+  return message;
+}
+
+}  // namespace drover::wire

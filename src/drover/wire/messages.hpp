@@ -1,0 +1,117 @@
+// What master and workers say to each other: plain structs, and their form as bytes.
+//
+// Between a pair, messages arrive in the order in which they were sent. A worker opens with Hello;
+// the master answers Welcome, or Drain to one that it does not want. Thread-safe: no state.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "drover/core/events.hpp"
+#include "drover/core/ids.hpp"
+#include "drover/core/stream.hpp"
+#include "drover/core/task.hpp"
+#include "drover/support/error.hpp"
+
+namespace drover::wire {
+
+/// A message that cannot be understood: damaged, or of another protocol version. Says which.
+class DecodeError : public Error {
+ public:
+  using Error::Error;
+};
+
+// Worker to master.
+
+struct Hello {
+  std::string drover_version;
+  std::string host;
+  std::int32_t pid = 0;
+  std::uint32_t num_slots = 1;
+  friend bool operator==(const Hello&, const Hello&) = default;
+};
+
+struct OutputChunk {
+  core::AttemptId attempt;
+  core::Stream stream = core::Stream::out;
+  std::string bytes;
+  friend bool operator==(const OutputChunk&, const OutputChunk&) = default;
+};
+
+/// What has happened since the last report; all empty: a sign of life. The output of an attempt
+/// comes before, or in, the report of its end.
+struct Report {
+  std::vector<OutputChunk> outputs;
+  std::vector<core::AttemptId> started;
+  std::vector<core::AttemptResult> ended;
+  std::vector<core::AttemptId> handed_back;
+  friend bool operator==(const Report&, const Report&) = default;
+};
+
+/// The last word of a worker that leaves.
+struct Goodbye {
+  friend bool operator==(const Goodbye&, const Goodbye&) = default;
+};
+
+// Master to worker.
+
+struct Welcome {
+  core::WorkerId worker;
+  core::GroupId group;
+  std::uint32_t first_job_slot = 1;
+  core::ExecProfile profile;
+  core::Duration heartbeat{};
+  core::Duration master_lease{};
+  /// Bytes of output that a worker may have sent beyond those acknowledged.
+  std::uint64_t output_window = 0;
+  friend bool operator==(const Welcome&, const Welcome&) = default;
+};
+
+struct Ticket {
+  std::vector<core::Assignment> assignments;
+  friend bool operator==(const Ticket&, const Ticket&) = default;
+};
+
+/// Hand these back unless they have begun.
+struct Recall {
+  std::vector<core::AttemptId> attempts;
+  friend bool operator==(const Recall&, const Recall&) = default;
+};
+
+/// End these if they execute, hand them back if not.
+struct Kill {
+  std::vector<core::AttemptId> attempts;
+  friend bool operator==(const Kill&, const Kill&) = default;
+};
+
+/// Finish what executes (`now`: end it), hand back the rest, leave. `reason` when it is not the
+/// normal end of a run: for the worker's log.
+struct Drain {
+  bool now = false;
+  std::string reason;
+  friend bool operator==(const Drain&, const Drain&) = default;
+};
+
+/// This much output has been taken care of.
+struct OutputAck {
+  std::uint64_t num_bytes = 0;
+  friend bool operator==(const OutputAck&, const OutputAck&) = default;
+};
+
+/// The master's sign of life.
+struct Ping {
+  friend bool operator==(const Ping&, const Ping&) = default;
+};
+
+using Message = std::variant<Hello, Report, Goodbye, Welcome, Ticket, Recall, Kill, Drain, OutputAck, Ping>;
+
+/// The message in an envelope, ready to be sent.
+[[nodiscard]] std::string encode(const Message& message);
+
+/// Throws DecodeError on anything that encode() of this protocol version did not produce.
+[[nodiscard]] Message decode(std::span<const char> bytes);
+
+}  // namespace drover::wire
