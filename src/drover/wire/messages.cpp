@@ -216,8 +216,7 @@ class SpanReader : public std::streambuf {
 
 /// Boost's binary archive, but a length that exceeds what is left of the message is an error before
 /// memory is taken for it.
-class BoundedArchive
-    : public boost::archive::binary_iarchive_impl<BoundedArchive, char, std::char_traits<char>> {
+class BoundedArchive : public boost::archive::binary_iarchive_impl<BoundedArchive, char, std::char_traits<char>> {
   using Base = boost::archive::binary_iarchive_impl<BoundedArchive, char, std::char_traits<char>>;
   friend class boost::archive::detail::interface_iarchive<BoundedArchive>;
   friend class boost::archive::load_access;
@@ -241,7 +240,8 @@ class BoundedArchive
   }
   void load_override(boost::serialization::collection_size_type& num) {
     Base::load_override(num);
-    require(static_cast<const boost::serialization::collection_size_type&>(num));  // every element takes a byte at least
+    require(
+        static_cast<const boost::serialization::collection_size_type&>(num));  // every element takes a byte at least
   }
 
   void require(std::size_t num_bytes) const {
@@ -252,6 +252,12 @@ class BoundedArchive
 };
 
 }  // namespace
+}  // namespace drover::wire
+
+// As Boost's own binary archives, one of which writes: arrays of numbers go as one block.
+BOOST_SERIALIZATION_USE_ARRAY_OPTIMIZATION(drover::wire::BoundedArchive)
+
+namespace drover::wire {
 
 std::string encode(const Message& message) {
   std::string bytes(kEnvelopeBytes, '\0');

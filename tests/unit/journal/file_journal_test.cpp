@@ -170,23 +170,25 @@ TEST_CASE("a crash loses at most the records of the last 10 ms, and nothing afte
   const auto record = [](FileJournal& journal, std::uint64_t task, WallMicros now) {
     journal.record(std::vector<Fact>{accepted(task, "c"), ended(task, TaskEnd::cancelled)}, now);
   };
-  REQUIRE(drover::test::crash_after([&] {
-    FileJournal journal(run);
-    record(journal, 1, kNow);
-    record(journal, 2, kNow + 9'999);
-    record(journal, 3, kNow + 10'000);
-    record(journal, 4, kNow + 10'001);  // lost
-  }));
+  REQUIRE(drover::test::crash_using<FileJournal>(
+      [&](FileJournal& journal) {
+        record(journal, 1, kNow);
+        record(journal, 2, kNow + 9'999);
+        record(journal, 3, kNow + 10'000);
+        record(journal, 4, kNow + 10'001);  // lost
+      },
+      run));
   CHECK(lines(read_file(run.job_log())).size() == 1 + 3);
   CHECK(lines(read_file(run.events())).size() == 2 * 3);
 
-  REQUIRE(drover::test::crash_after([&] {
-    FileJournal journal(run);
-    record(journal, 4, kNow);
-    record(journal, 5, kNow - 1);  // the clock was set back
-    record(journal, 6, kNow);
-    journal.flush();
-  }));
+  REQUIRE(drover::test::crash_using<FileJournal>(
+      [&](FileJournal& journal) {
+        record(journal, 4, kNow);
+        record(journal, 5, kNow - 1);  // the clock was set back
+        record(journal, 6, kNow);
+        journal.flush();
+      },
+      run));
   CHECK(lines(read_file(run.job_log())).size() == 1 + 6);
   CHECK(lines(read_file(run.events())).size() == 2 * 6);
 }

@@ -87,8 +87,8 @@ TEST_CASE("outputs come back as they were, in either layout") {
   const OutputReader reader = store.reader();
   for (std::uint64_t i = 0; i < sizes.size(); ++i) {
     const TaskId task(i + 1);
-    CHECK(get(reader, task, Stream::out, stored[task]) == noise(i, sizes[i]));
-    CHECK(get(reader, task, Stream::err, stored[task]) == noise(100 + i, sizes[sizes.size() - 1 - i]));
+    CHECK((get(reader, task, Stream::out, stored[task]) == noise(i, sizes[i])));
+    CHECK((get(reader, task, Stream::err, stored[task]) == noise(100 + i, sizes[sizes.size() - 1 - i])));
   }
 }
 
@@ -151,7 +151,7 @@ TEST_CASE("a thousand attempts that all spill share one descriptor and no bytes"
   store.flush();
   const OutputReader reader = store.reader();
   for (const auto& [task, output] : stored)
-    REQUIRE(get(reader, TaskId(task), Stream::out, output) == noise(task, 30'000));
+    REQUIRE((get(reader, TaskId(task), Stream::out, output) == noise(task, 30'000)));
   CHECK(std::distance(fs::directory_iterator(base / "outputs"), fs::directory_iterator()) == 3);
 }
 
@@ -180,7 +180,7 @@ TEST_CASE("blocks of the spool are used again, and never by two attempts at once
   store.flush();
   const OutputReader reader = store.reader();
   for (const auto& [task, expected] : done) {
-    REQUIRE(get(reader, TaskId(task), Stream::err, expected.first) == expected.second);
+    REQUIRE((get(reader, TaskId(task), Stream::err, expected.first) == expected.second));
   }
 }
 
@@ -252,14 +252,15 @@ TEST_CASE("reading what is not there is an error") {
 TEST_CASE("a crash after the flush keeps all, a crash before it leaves a store that opens") {
   const auto layout = GENERATE(OutputLayout::combined, OutputLayout::per_task);
   const TemporaryDirectory base;
-  REQUIRE(drover::test::crash_after([&] {
-    OutputStore store(base / "outputs", layout);
-    put(store, attempt(1), "one\n", "e1\n");
-    put(store, attempt(2), noise(2, 500'000));
-    store.flush();
-    put(store, attempt(3), noise(3, 500'000), "e3\n");
-    store.append(attempt(4), Stream::out, noise(4, 500'000));
-  }));
+  REQUIRE(drover::test::crash_using<OutputStore>(
+      [&](OutputStore& store) {
+        put(store, attempt(1), "one\n", "e1\n");
+        put(store, attempt(2), noise(2, 500'000));
+        store.flush();
+        put(store, attempt(3), noise(3, 500'000), "e3\n");
+        store.append(attempt(4), Stream::out, noise(4, 500'000));
+      },
+      base / "outputs", layout));
   OutputStore store(base / "outputs", layout);
   const StoredOutput again = put(store, attempt(3, 2), "three again\n");
   store.flush();
@@ -272,7 +273,7 @@ TEST_CASE("a crash after the flush keeps all, a crash before it leaves a store t
           "1\t1\t0\t4\t0\t3\n2\t1\t4\t500000\t3\t0\n3\t2\t500004\t12\t3\t0\n");
   } else {
     CHECK(read_file(base / "outputs/1.err") == "e1\n");
-    CHECK(read_file(base / "outputs/2.out") == noise(2, 500'000));
+    CHECK((read_file(base / "outputs/2.out") == noise(2, 500'000)));
     CHECK(read_file(base / "outputs/3.out") == "three again\n");
     CHECK_FALSE(fs::exists(base / "outputs/3.err"));
   }

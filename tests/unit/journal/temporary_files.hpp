@@ -71,18 +71,19 @@ inline void append_file(const std::filesystem::path& path, std::string_view byte
   std::ofstream(path, std::ios::binary | std::ios::app) << bytes;
 }
 
-/// Does `work` in a process of its own that then ends like a crash: no destructor, no buffer written.
-/// Returns whether it came to its end.
-template <class Work>
-bool crash_after(Work work) {
+/// Makes a T of `args` and lets `work` use it, in a process of its own that then ends like a crash: no
+/// destructor, no buffer written. Returns whether it came to its end.
+template <class T, class Work, class... Args>
+bool crash_using(Work work, const Args&... args) {
   const pid_t pid = ::fork();
   if (pid == 0) {
     try {
-      work();
+      T object(args...);
+      work(object);
+      ::_exit(0);
     } catch (...) {
       ::_exit(1);
     }
-    ::_exit(0);
   }
   int status = 0;
   return pid > 0 && ::waitpid(pid, &status, 0) == pid && status == 0;
