@@ -186,10 +186,9 @@ void Scheduler::end_worker(WorkerId id, WorkerEnd how, const std::string& reason
 }
 
 void Scheduler::end_task(TaskId id, TaskEnd how, AttemptId attempt) {
-  const Task& task = tasks_.at(id);
-  out_.commands.push_back(
-      command::Deliver{id, task.owner, attempt, how, task.spec.tag.empty() ? task.spec.payload : task.spec.tag});
-  emit(fact::TaskEnded{id, task.owner, how});
+  const OwnerId owner = tasks_.at(id).owner;
+  out_.commands.push_back(command::Deliver{id, owner, attempt, how, tag(id)});
+  emit(fact::TaskEnded{id, owner, how});
 }
 
 // --- consequences -----------------------------------------------------------------------------
@@ -486,6 +485,11 @@ const Scheduler::Dispatched* Scheduler::dispatched(AttemptId attempt, WorkerId w
 
 bool Scheduler::is_current(AttemptId attempt, WorkerId worker) const {
   return dispatched(attempt, worker) != nullptr;
+}
+
+const std::string& Scheduler::tag(TaskId task) const {
+  const TaskSpec& spec = tasks_.at(task).spec;
+  return spec.tag.empty() ? spec.payload : spec.tag;
 }
 
 std::vector<AttemptId> Scheduler::held_attempts(const Worker& worker, bool started_too) const {

@@ -72,6 +72,9 @@ class Scheduler {
   /// Whether this attempt is the current one of its task and with this worker.
   [[nodiscard]] bool is_current(AttemptId attempt, WorkerId worker) const;
 
+  /// How people know an unfinished task: its tag, or its payload when it has none.
+  [[nodiscard]] const std::string& tag(TaskId task) const;
+
   [[nodiscard]] Phase phase() const { return phase_; }
   [[nodiscard]] Counts counts() const;
   [[nodiscard]] std::uint64_t num_workers() const { return workers_.size(); }

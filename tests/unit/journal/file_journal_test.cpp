@@ -115,7 +115,7 @@ TEST_CASE("any bytes make valid JSON") {
   const json e = event(accepted(1, all + "gr\xc3\xbc\xc3\x9f" + "e\xc3"));
   const auto text = e.at("command").get<std::string>();
   CHECK(text.substr(0, 128) == all.substr(0, 128));
-  CHECK_THAT(text, Catch::Matchers::Contains("gr\xc3\xbc\xc3\x9f"
+  CHECK_THAT(text, Catch::Matchers::EndsWith("gr\xc3\xbc\xc3\x9f"
                                              "e\xef\xbf\xbd"));
 }
 
@@ -184,9 +184,9 @@ TEST_CASE("a crash loses at most the records of the last 10 ms, and nothing afte
   REQUIRE(drover::test::crash_using<FileJournal>(
       [&](FileJournal& journal) {
         record(journal, 4, kNow);
-        record(journal, 5, kNow - 1);  // the clock was set back
-        record(journal, 6, kNow);
+        record(journal, 5, kNow + 1);
         journal.flush();
+        record(journal, 6, kNow - 1'000'000);  // the clock was set back
       },
       run));
   CHECK(lines(read_file(run.job_log())).size() == 1 + 6);
@@ -228,7 +228,8 @@ TEST_CASE("a journal on a full disk says so and keeps what it has") {
                      kNow + static_cast<WallMicros>(task) * 20'000);
     }
   };
-  CHECK_THROWS_WITH(fill(), Catch::Matchers::Contains("No space left on device") && Catch::Matchers::Contains("/run/"));
+  CHECK_THROWS_WITH(fill(),
+                    Catch::Matchers::Matches(".*No space left on device.*") && Catch::Matchers::Matches(".*/run/.*"));
   const auto events = lines(read_file(run.events()));
   CHECK(events.size() > 100);
   for (std::size_t i = 0; i + 1 < events.size(); ++i) CHECK_NOTHROW(json::parse(events[i]));

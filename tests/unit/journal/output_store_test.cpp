@@ -67,9 +67,24 @@ std::size_t peak_rss_kib() {
   return 0;
 }
 
-void reset_peak_rss() {
-  std::ofstream("/proc/self/clear_refs") << "5";
-}
+/// Peak memory since it was made; tells nothing under a sanitizer that shadows all memory.
+class PeakMemory {
+ public:
+  PeakMemory() {
+    std::ofstream("/proc/self/clear_refs") << "5";
+    before_kib_ = peak_rss_kib();
+  }
+  [[nodiscard]] std::size_t growth_mib() const {
+#ifdef __SANITIZE_THREAD__
+    return 0;
+#else
+    return (peak_rss_kib() - before_kib_) / 1024;
+#endif
+  }
+
+ private:
+  std::size_t before_kib_ = 0;
+};
 
 }  // namespace
 
@@ -188,8 +203,7 @@ TEST_CASE("large outputs pass through bounded memory") {
   const TemporaryDirectory base;
   OutputStore store(base / "outputs", OutputLayout::combined);
   const std::string chunk = noise(1, 64 * 1024);
-  reset_peak_rss();
-  const std::size_t before = peak_rss_kib();
+  const PeakMemory memory;
   constexpr std::uint64_t kTasks = 3;
   constexpr int kChunks = 1600;  // 100 MiB each
   for (int i = 0; i < kChunks; ++i) {
@@ -209,18 +223,17 @@ TEST_CASE("large outputs pass through bounded memory") {
     CHECK(length == kChunks * chunk.size());
     CHECK(is_same);
   }
-  CHECK(peak_rss_kib() - before < 16 * 1024);
+  CHECK(memory.growth_mib() < 16);
 }
 
 TEST_CASE("short outputs of very many attempts are bounded in memory too") {
   const TemporaryDirectory base;
   OutputStore store(base / "outputs", OutputLayout::combined);
   const std::string bytes = noise(1, 16'000);
-  reset_peak_rss();
-  const std::size_t before = peak_rss_kib();
+  const PeakMemory memory;
   constexpr std::uint64_t kAttempts = 12'000;  // 183 MiB
   for (std::uint64_t task = 1; task <= kAttempts; ++task) store.append(attempt(task), Stream::out, bytes);
-  CHECK(peak_rss_kib() - before < 100 * 1024);
+  CHECK(memory.growth_mib() < 100);
   for (std::uint64_t task = 1; task <= kAttempts; ++task)
     REQUIRE(store.commit(attempt(task)).out.length == bytes.size());
   store.flush();
@@ -258,11 +271,13 @@ TEST_CASE("a crash after the flush keeps all, a crash before it leaves a store t
         put(store, attempt(2), noise(2, 500'000));
         store.flush();
         put(store, attempt(3), noise(3, 500'000), "e3\n");
-        store.append(attempt(4), Stream::out, noise(4, 500'000));
+        put(store, attempt(4), "unrecorded");
+        store.append(attempt(5), Stream::out, noise(5, 500'000));
       },
       base / "outputs", layout));
   OutputStore store(base / "outputs", layout);
   const StoredOutput again = put(store, attempt(3, 2), "three again\n");
+  CHECK(store.commit(attempt(4, 2)).is_empty());
   store.flush();
   CHECK(get(store.reader(), TaskId(3), Stream::out, again) == "three again\n");
   if (layout == OutputLayout::combined) {
@@ -276,6 +291,7 @@ TEST_CASE("a crash after the flush keeps all, a crash before it leaves a store t
     CHECK((read_file(base / "outputs/2.out") == noise(2, 500'000)));
     CHECK(read_file(base / "outputs/3.out") == "three again\n");
     CHECK_FALSE(fs::exists(base / "outputs/3.err"));
+    CHECK_FALSE(fs::exists(base / "outputs/4.out"));
   }
 }
 
@@ -289,6 +305,10 @@ TEST_CASE("outputs that the journal does not know are dropped, so that none is d
   }
   const std::set<std::uint64_t> recorded{1, 2, 3};
   OutputStore store(base / "outputs", layout, [&](AttemptId id) { return recorded.contains(id.task.value); });
+  CHECK_FALSE(fs::exists(base / "outputs/4.out"));
+  CHECK_THAT(
+      read_file(base / "outputs/index.tsv"),
+      Catch::Matchers::EndsWith(layout == OutputLayout::combined ? "\n3\t1\t14\t7\t0\t0\n" : "\n3\t1\t0\t7\t0\t0\n"));
   put(store, attempt(4, 2), "", "fourth\n");
   (void)store.commit(attempt(5, 2));
   store.flush();
@@ -297,7 +317,6 @@ TEST_CASE("outputs that the journal does not know are dropped, so that none is d
     CHECK(read_file(base / "outputs/stderr") == "fourth\n");
   } else {
     CHECK(fs::exists(base / "outputs/3.out"));
-    CHECK_FALSE(fs::exists(base / "outputs/4.out"));
     CHECK(read_file(base / "outputs/4.err") == "fourth\n");
     CHECK_FALSE(fs::exists(base / "outputs/5.out"));
   }
@@ -343,7 +362,7 @@ TEST_CASE("entries whose bytes did not reach the disk, or that make no sense, ar
 TEST_CASE("a file that is no index is refused, not overwritten") {
   const TemporaryDirectory base;
   drover::test::write_file(base / "index.tsv", "my own table\n1\t2\n");
-  CHECK_THROWS_WITH(OutputStore(base.path(), OutputLayout::combined), Catch::Matchers::Contains("not an index"));
+  CHECK_THROWS_WITH(OutputStore(base.path(), OutputLayout::combined), Catch::Matchers::Matches(".*not an index.*"));
   CHECK(read_file(base / "index.tsv") == "my own table\n1\t2\n");
 }
 
@@ -361,13 +380,13 @@ TEST_CASE("a full disk is an error that names the file, and what was stored befo
     const auto fill = [&] {
       for (int i = 0; i < 100; ++i) store.append(attempt(2), Stream::out, noise(2, 30'000));
     };
-    CHECK_THROWS_WITH(fill(), Catch::Matchers::Contains("cannot write '" + disk.path().string()) &&
-                                  Catch::Matchers::Contains("No space left on device"));
+    CHECK_THROWS_WITH(fill(), Catch::Matchers::StartsWith("cannot write '" + disk.path().string()) &&
+                                  Catch::Matchers::Matches(".*No space left on device.*"));
   }
   {
     OutputStore store(disk.path() / "outputs", OutputLayout::combined);
     store.append(attempt(2, 2), Stream::out, noise(2, 600'000));
-    CHECK_THROWS_WITH(store.commit(attempt(2, 2)), Catch::Matchers::Contains("No space left on device"));
+    CHECK_THROWS_WITH(store.commit(attempt(2, 2)), Catch::Matchers::Matches(".*No space left on device.*"));
   }
   const OutputStore store(disk.path() / "outputs", OutputLayout::combined);
   CHECK(read_file(disk.path() / "outputs/stdout") == first);

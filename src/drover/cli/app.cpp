@@ -1,0 +1,79 @@
+#include "drover/cli/app.hpp"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+
+#include "drover/cli/config_command.hpp"
+#include "drover/cli/exit_status.hpp"
+#include "drover/cli/input/input.hpp"
+#include "drover/cli/run_command.hpp"
+#include "drover/cli/version.hpp"
+#include "drover/support/error.hpp"
+#include "drover/transport/mpi_session.hpp"
+
+namespace drover::cli {
+
+namespace {
+
+constexpr const char* kExamples =
+    "Examples:\n"
+    "  drover run -j 4 tasks.txt                                one command a line\n"
+    "  find . -name '*.h' | drover run -j 4 'sha256sum {}'      a command for each line of input\n"
+    "  drover run 'convert {1} -resize {2} {1.}-{2}.png' ::: *.jpg ::: 100 200\n"
+    "  mpirun --enable-recovery -n 5 drover run tasks.txt       ranks 1 to 4 are workers\n"
+    "\n"
+    "Every option --name can also be given as DROVER_NAME in the environment, or as name = value in\n"
+    "drover.toml (or the file of --config). Exit status: 0 all tasks succeeded, 1-100 so many failed,\n"
+    "101 more, 124 time limit, 125 drover failed or was called wrongly, 130/143 stopped by a signal.";
+
+/// A subcommand with the options of a batch.
+struct RunSubcommand {
+  RunOptions options;
+  std::string config;
+  CLI::App* app = nullptr;
+
+  void declare(CLI::App& parent, const std::string& name, const std::string& description) {
+    app = parent.add_subcommand(name, description);
+    app->add_option("--config", config, "File of options; default: drover.toml if there is one")->type_name("FILE");
+    declare_run_options(*app, options);
+    app->footer(kExamples);
+  }
+};
+
+int dispatch(const std::vector<std::string>& args) {
+  CLI::App app("drover spreads a batch of tasks over MPI ranks.", "drover");
+  app.set_version_flag("--version", [] { return version_text(); });
+  app.require_subcommand(1);
+  RunSubcommand run_subcommand;
+  run_subcommand.declare(app, "run", "Run a batch of commands");
+  RunSubcommand config_subcommand;
+  config_subcommand.declare(app, "config", "Print the effective options of 'run' and where each comes from");
+
+  SplitArguments split = split_argument_sources(args);
+  std::reverse(split.argv.begin(), split.argv.end());  // as CLI11 wants them
+  try {
+    app.parse(split.argv);
+  } catch (const CLI::ParseError& e) {
+    if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
+    throw UsageError(std::string(e.what()) + "; see 'drover run --help'");
+  }
+  if (config_subcommand.app->parsed())
+    return print_config(resolve_settings(*config_subcommand.app, config_subcommand.config));
+  std::vector<Setting> settings = resolve_settings(*run_subcommand.app, run_subcommand.config);
+  return run({run_subcommand.options, std::move(split.sources), std::move(settings), args});
+}
+
+}  // namespace
+
+int run_app(const std::vector<std::string>& args) {
+  try {
+    return dispatch(args);
+  } catch (const std::exception& e) {
+    // All ranks were called alike and find the same fault: one says it.
+    if (transport::launcher_rank() == 0) std::fprintf(stderr, "drover: %s\n", e.what());
+    return kInternalFailure;
+  }
+}
+
+}  // namespace drover::cli

@@ -1,0 +1,122 @@
+#include "drover/cli/input/input.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "drover/cli/input/command_template.hpp"
+#include "drover/cli/input/record_reader.hpp"
+#include "drover/cli/input/task_file_source.hpp"
+#include "drover/cli/input/template_source.hpp"
+#include "drover/support/error.hpp"
+
+namespace drover::cli {
+
+namespace {
+
+constexpr const char* kValuesMark = ":::";
+constexpr const char* kFilesMark = "::::";
+constexpr const char* kStdin = "-";
+
+std::string join(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
+  return text;
+}
+
+bool exists(const std::string& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0;
+}
+
+RecordReader open_reader(const std::string& path, char delimiter, int stdin_fd) {
+  if (path != kStdin) return {path, delimiter};
+  if (::isatty(stdin_fd) == 1)
+    throw UsageError("standard input is a terminal: give a file, ::: VALUES, or pipe something in");
+  return {stdin_fd, "standard input", delimiter};
+}
+
+std::vector<std::string> read_all(const ArgumentSource& source, char delimiter, int stdin_fd) {
+  if (source.kind == ArgumentSource::Kind::values) return source.values;
+  RecordReader reader = open_reader(source.path, delimiter, stdin_fd);
+  std::vector<std::string> records;
+  for (std::string record; reader.next(record);) records.push_back(record);
+  return records;
+}
+
+void check_sources(const std::vector<ArgumentSource>& sources) {
+  const auto num_stdin = std::count_if(sources.begin(), sources.end(), [](const ArgumentSource& source) {
+    return source.kind == ArgumentSource::Kind::file && source.path == kStdin;
+  });
+  if (num_stdin > 1) throw UsageError("standard input ('-') can be one source of arguments only");
+}
+
+/// With columns it is only known line by line how many arguments there are.
+void check_positions(const CommandTemplate& command, const std::string& text, std::size_t num_sources,
+                     bool has_columns) {
+  if (has_columns || command.highest_position() <= num_sources) return;
+  throw UsageError(
+      "the template '" + text + "' refers to argument " + std::to_string(command.highest_position()) + ", and there " +
+      (num_sources == 1 ? "is one source" : "are " + std::to_string(num_sources) + " sources") + " of arguments");
+}
+
+std::unique_ptr<runtime::TaskSource> open_template(const std::string& text, const InputOptions& options,
+                                                   const std::vector<ArgumentSource>& sources, int stdin_fd) {
+  const char delimiter = options.null_separated ? '\0' : '\n';
+  CommandTemplate command(text);
+  check_positions(command, text, sources.size(), options.colsep.has_value());
+  check_sources(sources);
+  ColumnSplitter splitter(options.colsep);
+  const ArgumentSource& first = sources.front();
+  TemplateSource::First first_source = first.values;
+  if (first.kind == ArgumentSource::Kind::file) first_source = open_reader(first.path, delimiter, stdin_fd);
+  std::vector<std::vector<std::string>> others;
+  for (std::size_t i = 1; i < sources.size(); ++i) others.push_back(read_all(sources[i], delimiter, stdin_fd));
+  return std::make_unique<TemplateSource>(std::move(command), std::move(splitter), std::move(first_source), others);
+}
+
+std::unique_ptr<runtime::TaskSource> open_task_file(const std::string& path, const InputOptions& options,
+                                                    int stdin_fd) {
+  if (options.colsep) throw UsageError("--colsep splits arguments of a template; '" + path + "' is a task file");
+  return std::make_unique<TaskFileSource>(open_reader(path, options.null_separated ? '\0' : '\n', stdin_fd),
+                                          options.null_separated);
+}
+
+}  // namespace
+
+SplitArguments split_argument_sources(std::vector<std::string> argv) {
+  SplitArguments split;
+  const auto first = std::find_if(argv.begin(), argv.end(),
+                                  [](const std::string& word) { return word == kValuesMark || word == kFilesMark; });
+  bool is_files = false;
+  for (auto word = first; word != argv.end(); ++word) {
+    if (*word == kValuesMark || *word == kFilesMark) {
+      is_files = *word == kFilesMark;
+      if (!is_files) split.sources.push_back({});
+    } else if (is_files) {
+      split.sources.push_back({ArgumentSource::Kind::file, {}, *word});
+    } else {
+      split.sources.back().values.push_back(*word);
+    }
+  }
+  split.argv.assign(argv.begin(), first);
+  return split;
+}
+
+std::unique_ptr<runtime::TaskSource> open_input(const InputOptions& options, int stdin_fd) {
+  const std::string text = join(options.positionals);
+  if (!options.sources.empty()) return open_template(text, options, options.sources, stdin_fd);
+  if (options.positionals.empty())
+    throw UsageError(
+        "nothing to run: give a task file ('drover run tasks.txt', '-' for standard input) or a command "
+        "template ('drover run \"gzip {}\" ::: *.txt')");
+  if (options.positionals.size() == 1 && (text == kStdin || exists(text)))
+    return open_task_file(text, options, stdin_fd);
+  if (text.find_first_of(" \t\n{") == std::string::npos)
+    throw UsageError("no such file '" + text + "'; to run the command " + text +
+                     " on each line of standard input write '" + text + " {}'");
+  return open_template(text, options, {{ArgumentSource::Kind::file, {}, kStdin}}, stdin_fd);
+}
+
+}  // namespace drover::cli

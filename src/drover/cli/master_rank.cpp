@@ -1,0 +1,274 @@
+#include "drover/cli/master_rank.hpp"
+
+#include <poll.h>
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/null_sink.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <set>
+
+#include "drover/cli/exit_status.hpp"
+#include "drover/cli/output/printer.hpp"
+#include "drover/cli/output/terminal_line.hpp"
+#include "drover/cli/progress.hpp"
+#include "drover/cli/results.hpp"
+#include "drover/cli/summary.hpp"
+#include "drover/cli/version.hpp"
+#include "drover/journal/event_json.hpp"
+#include "drover/journal/file_journal.hpp"
+#include "drover/journal/output_store.hpp"
+#include "drover/journal/run_directory.hpp"
+#include "drover/runtime/clock.hpp"
+#include "drover/runtime/dismissal.hpp"
+#include "drover/runtime/master_loop.hpp"
+#include "drover/runtime/supervisor_link.hpp"
+#include "drover/support/error.hpp"
+#include "drover/transport/mpi_transport.hpp"
+
+namespace drover::cli {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr core::Duration kDismissalGrace = 10s;
+constexpr auto kPrintCheck = 200ms;
+
+/// `--json`: events on stdout, in their turn.
+class JsonEvents final : public runtime::Observer {
+ public:
+  explicit JsonEvents(Printer& printer) : printer_(printer) {}
+
+  void on_facts(std::span<const core::Fact> facts, core::WallMicros now) override {
+    std::string lines;
+    for (const core::Fact& fact : facts) journal::append_event(lines, fact, now);
+    printer_.print(lines);
+  }
+  void on_turn(const core::Scheduler&, core::Time) override {}
+
+ private:
+  Printer& printer_;
+};
+
+journal::RunDirectory open_run_directory(const RunOptions& options) {
+  if (options.run_dir.empty()) return journal::RunDirectory::create_below(std::filesystem::current_path());
+  return journal::RunDirectory::create(options.run_dir);
+}
+
+/// The name by which a run is known: that of its directory.
+std::string run_id(const journal::RunDirectory& run) {
+  return run.path().filename().string();
+}
+
+/// `NAME` alone means the value it has here.
+std::vector<std::string> resolve_variables(const std::vector<std::string>& variables) {
+  std::vector<std::string> resolved;
+  for (const std::string& variable : variables) {
+    if (variable.find('=') != std::string::npos) {
+      resolved.push_back(variable);
+    } else if (const char* value = std::getenv(variable.c_str()); value != nullptr) {
+      resolved.push_back(variable + "=" + value);
+    } else {
+      throw UsageError("--env " + variable + ": there is no such variable here; give it a value as " + variable +
+                       "=...");
+    }
+  }
+  return resolved;
+}
+
+core::ExecProfile exec_profile(const RunOptions& options, const journal::RunDirectory& run) {
+  core::ExecProfile profile;
+  profile.shell = options.shell;
+  profile.workdir = options.workdir.empty() ? "" : std::filesystem::absolute(options.workdir).string();
+  profile.env = resolve_variables(options.env);
+  profile.timeout = options.timeout;
+  profile.kill_after = options.kill_after;
+  profile.run_id = run_id(run);
+  profile.run_dir = run.path().string();
+  return profile;
+}
+
+runtime::MasterOptions master_options(const RunOptions& options, const journal::RunDirectory& run,
+                                      std::size_t num_workers) {
+  runtime::MasterOptions master;
+  master.policy.retry = options.retry;
+  master.policy.halt = options.halt;
+  master.policy.credit.fixed_per_slot = options.prefetch;
+  master.policy.lease = options.lease;
+  // Workers leave once what they execute has ended, which may take a TERM and then a KILL.
+  master.policy.leave_grace = options.kill_after + options.lease;
+  master.profile = exec_profile(options, run);
+  master.heartbeat = options.heartbeat;
+  master.master_lease = 3 * options.lease;
+  master.num_expected_workers = num_workers;
+  master.drover_version = version();
+  return master;
+}
+
+PrinterOptions printer_options(const RunOptions& options) {
+  PrinterOptions printer;
+  printer.form = {options.line_buffer, options.keep_order, options.tag};
+  printer.quiet = options.quiet || options.json || !options.output_dir.empty();
+  return printer;
+}
+
+void log_to(const std::filesystem::path& file) {
+  try {
+    auto sink = std::make_shared<spdlog::sinks::basic_file_sink_st>(file.string());
+    spdlog::set_default_logger(std::make_shared<spdlog::logger>("drover", std::move(sink)));
+    spdlog::flush_on(spdlog::level::info);
+  } catch (const spdlog::spdlog_ex& e) {
+    throw Error("cannot write '" + file.string() + "': " + e.what());
+  }
+}
+
+/// A shell that is not here is unlikely to be elsewhere.
+void check_shell(const std::string& shell) {
+  if (shell.find('/') != std::string::npos) {
+    if (::access(shell.c_str(), X_OK) == 0) return;
+    throw system_error("--shell '" + shell + "' cannot be executed", errno);
+  }
+  const char* path = std::getenv("PATH");
+  std::string_view rest = path != nullptr ? path : "";
+  while (!rest.empty()) {
+    const std::string_view directory = rest.substr(0, rest.find(':'));
+    rest.remove_prefix(std::min(rest.size(), directory.size() + 1));
+    if (::access((std::string(directory) + "/" + shell).c_str(), X_OK) == 0) return;
+  }
+  throw UsageError("--shell '" + shell + "' was not found in PATH");
+}
+
+void check_workdir(const std::string& workdir) {
+  if (!workdir.empty() && !std::filesystem::is_directory(workdir))
+    throw UsageError("--workdir '" + workdir + "' is not a directory");
+}
+
+/// All that a batch needs on the master, joined.
+class Batch {
+ public:
+  Batch(const RunInvocation& invocation, transport::MpiSession& mpi, transport::Transport& transport,
+        runtime::SignalInbox& signals);
+
+  int run();
+
+ private:
+  void finish_printing();
+  void print_summary(const runtime::RunEnd& end);
+
+  const RunInvocation& invocation_;
+  const RunOptions& options_ = invocation_.options;
+  std::size_t num_workers_;
+  transport::Transport& transport_;
+  runtime::SignalInbox& signals_;
+  core::Time started_ = runtime::now();
+  std::unique_ptr<runtime::TaskSource> source_;
+  journal::RunDirectory run_;
+  TerminalLine line_;
+  journal::OutputStore store_;
+  Printer printer_;
+  Results results_;
+  journal::FileJournal journal_;
+  Progress progress_;
+  Summary summary_;
+  JsonEvents json_;
+};
+
+Batch::Batch(const RunInvocation& invocation, transport::MpiSession& mpi, transport::Transport& transport,
+             runtime::SignalInbox& signals)
+    : invocation_(invocation),
+      num_workers_(static_cast<std::size_t>(mpi.size() - 1)),
+      transport_(transport),
+      signals_(signals),
+      source_(open_input(input_options(invocation), STDIN_FILENO)),
+      run_(open_run_directory(options_)),
+      line_(options_.no_progress || options_.quiet ? -1 : STDERR_FILENO),
+      store_(options_.output_dir.empty() ? run_.outputs() : std::filesystem::absolute(options_.output_dir),
+             options_.output_layout),
+      printer_(printer_options(options_), store_.reader(), line_),
+      results_(store_, printer_),
+      journal_(run_),
+      progress_(line_, started_),
+      summary_(run_.path() / "failed.tasks", started_),
+      json_(printer_) {
+  log_to(run_.path() / "drover.log");
+}
+
+int Batch::run() {
+  std::vector<runtime::Observer*> observers{&progress_, &summary_};
+  if (options_.json) observers.push_back(&json_);
+  runtime::MasterLoop loop(master_options(options_, run_, num_workers_),
+                           {transport_, *source_, journal_, results_, std::move(observers), signals_});
+  const runtime::RunEnd end = loop.run();
+  finish_printing();
+  line_.clear();
+  print_summary(end);
+  return exit_status(end, results_.is_reader_gone());
+}
+
+/// Whoever reads may take their time; whoever has had enough interrupts.
+void Batch::finish_printing() {
+  while (!printer_.finish(kPrintCheck)) {
+    if (!signals_.next()) continue;
+    printer_.abandon();
+    return;
+  }
+}
+
+void Batch::print_summary(const runtime::RunEnd& end) {
+  if (!end.failure.empty()) std::fprintf(stderr, "drover: %s\n", end.failure.c_str());
+  if (options_.quiet && end.counts.unsuccessful() == 0 && !end.stop_reason) return;
+  const std::string text = summary_.text(end, run_.path(), command_line_options(invocation_.settings));
+  std::fputs(text.c_str(), stderr);
+}
+
+int run_batch(const RunInvocation& invocation, transport::MpiSession& mpi, transport::Transport& transport,
+              runtime::SignalInbox& signals) {
+  if (mpi.size() < 2)
+    throw UsageError(
+        "this MPI job has one rank, which is the master, and no workers: start more, as in mpirun -n 5 drover run ...");
+  check_shell(invocation.options.shell);
+  check_workdir(invocation.options.workdir);
+  return Batch(invocation, mpi, transport, signals).run();
+}
+
+}  // namespace
+
+InputOptions input_options(const RunInvocation& invocation) {
+  const RunOptions& options = invocation.options;
+  return {options.positionals, invocation.sources, options.null_separated, options.colsep};
+}
+
+void wait_readable(int fd) {
+  pollfd polled{fd, POLLIN, 0};
+  while (::poll(&polled, 1, -1) < 0 && errno == EINTR) {
+  }
+}
+
+int run_master_rank(const RunInvocation& invocation) {
+  spdlog::set_default_logger(
+      std::make_shared<spdlog::logger>("drover", std::make_shared<spdlog::sinks::null_sink_st>()));
+  runtime::SignalInbox signals{SIGINT, SIGTERM, SIGHUP};
+  const runtime::SignalInbox ignored{SIGPIPE};
+  std::optional<runtime::SupervisorLink> link = runtime::SupervisorLink::connect();
+  transport::MpiSession mpi;
+  int status = kInternalFailure;
+  {
+    transport::MpiTransport transport(mpi);
+    try {
+      status = run_batch(invocation, mpi, transport, signals);
+    } catch (const Error& e) {
+      std::fprintf(stderr, "drover: %s\n", e.what());
+      std::set<core::WorkerId> workers;
+      for (int rank = 1; rank < mpi.size(); ++rank) workers.emplace(static_cast<std::uint32_t>(rank));
+      runtime::dismiss_workers(transport, std::move(workers), e.what(), kDismissalGrace);
+    }
+  }
+  if (link) link->say_exit_status(status);
+  return status;
+}
+
+}  // namespace drover::cli

@@ -1,0 +1,41 @@
+#include "drover/cli/results.hpp"
+
+#include "drover/support/error.hpp"
+
+namespace drover::cli {
+
+void Results::take_output(core::AttemptId attempt, std::string_view tag, core::Stream stream,
+                          std::span<const char> bytes) {
+  store_.append(attempt, stream, bytes);
+  printer_.chunk(attempt, tag, stream, bytes);
+}
+
+void Results::keep_outputs(std::span<const core::AttemptId> attempts) {
+  for (const core::AttemptId attempt : attempts) kept_.emplace(attempt, store_.commit(attempt));
+  store_.flush();
+}
+
+void Results::deliver(const core::command::Deliver& delivery) {
+  journal::StoredOutput output;
+  if (const auto kept = kept_.extract(delivery.attempt)) output = kept.mapped();
+  // With no attempt of its own, a task that ended still has its place in the order.
+  const core::AttemptId attempt{delivery.task, delivery.attempt.n};
+  printer_.deliver(attempt, delivery.tag, output);
+}
+
+void Results::discard_output(core::AttemptId attempt) {
+  store_.discard(attempt);
+}
+
+runtime::ResultSink::Pressure Results::pressure() const {
+  if (const auto failure = printer_.failure(); failure && !failure->is_reader_gone) throw Error(failure->message);
+  if (printer_.is_behind()) return Pressure::hold_dispatch;
+  return printer_.is_holding_back() ? Pressure::hold_input : Pressure::none;
+}
+
+bool Results::is_reader_gone() const {
+  const auto failure = printer_.failure();
+  return failure && failure->is_reader_gone;
+}
+
+}  // namespace drover::cli

@@ -1,0 +1,31 @@
+// The outputs of a run: kept on disk, and printed.
+#pragma once
+
+#include <map>
+
+#include "drover/cli/output/printer.hpp"
+#include "drover/journal/output_store.hpp"
+#include "drover/runtime/result_sink.hpp"
+
+namespace drover::cli {
+
+/// Joins the store and the printer, both of which outlive it.
+class Results final : public runtime::ResultSink {
+ public:
+  Results(journal::OutputStore& store, Printer& printer) : store_(store), printer_(printer) {}
+
+  void take_output(core::AttemptId attempt, std::string_view tag, core::Stream stream,
+                   std::span<const char> bytes) override;
+  void keep_outputs(std::span<const core::AttemptId> attempts) override;
+  void deliver(const core::command::Deliver& delivery) override;
+  void discard_output(core::AttemptId attempt) override;
+  [[nodiscard]] Pressure pressure() const override;
+  [[nodiscard]] bool is_reader_gone() const override;
+
+ private:
+  journal::OutputStore& store_;
+  Printer& printer_;
+  std::map<core::AttemptId, journal::StoredOutput> kept_;  ///< between keep_outputs() and deliver()
+};
+
+}  // namespace drover::cli

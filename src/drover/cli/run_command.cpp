@@ -1,0 +1,66 @@
+#include "drover/cli/run_command.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <thread>
+
+#include "drover/cli/master_rank.hpp"
+#include "drover/cli/worker_rank.hpp"
+#include "drover/runtime/launcher.hpp"
+#include "drover/runtime/supervisor.hpp"
+#include "drover/support/error.hpp"
+#include "drover/transport/mpi_session.hpp"
+
+namespace drover::cli {
+
+namespace {
+
+/// The command with `{%}` where the number of the job slot will be.
+std::string printable(const core::TaskSpec& spec) {
+  std::string text = spec.payload;
+  for (auto mark = spec.slot_marks.rbegin(); mark != spec.slot_marks.rend(); ++mark) text.insert(*mark, "{%}");
+  return text;
+}
+
+int dry_run(const RunInvocation& invocation) {
+  const std::unique_ptr<runtime::TaskSource> source = open_input(input_options(invocation), STDIN_FILENO);
+  for (auto state = runtime::TaskSource::State::more; state != runtime::TaskSource::State::end;) {
+    const runtime::TaskSource::Batch batch = source->pull(256);
+    state = batch.state;
+    for (const core::TaskSpec& task : batch.tasks) {
+      const std::string text = printable(task) + (invocation.options.null_separated ? '\0' : '\n');
+      if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) throw system_error("cannot print", errno);
+    }
+    if (state == runtime::TaskSource::State::would_block) wait_readable(source->wait_fd());
+  }
+  if (std::fflush(stdout) != 0) throw system_error("cannot print", errno);
+  return 0;
+}
+
+int run_locally(const RunInvocation& invocation) {
+  runtime::LocalLaunch launch;
+  launch.num_workers = invocation.options.num_workers;
+  if (launch.num_workers == 0) launch.num_workers = std::max(1U, std::thread::hardware_concurrency());
+  launch.program = std::filesystem::read_symlink("/proc/self/exe").string();
+  launch.args = invocation.args;
+  launch.is_open_mpi_5 = transport::is_open_mpi_5();
+  const runtime::SupervisorResult result = runtime::supervise(runtime::mpirun_command(launch));
+  if (!result.failure.empty()) std::fprintf(stderr, "drover: %s\n", result.failure.c_str());
+  return result.exit_status;
+}
+
+}  // namespace
+
+int run(const RunInvocation& invocation) {
+  check_run_options(invocation.options);
+  const bool is_launched = transport::is_started_by_launcher();
+  const bool is_first = transport::launcher_rank() == 0;
+  if (invocation.options.dry_run) return is_first ? dry_run(invocation) : 0;
+  if (!is_launched) return run_locally(invocation);
+  return is_first ? run_master_rank(invocation) : run_worker_rank(invocation.options);
+}
+
+}  // namespace drover::cli

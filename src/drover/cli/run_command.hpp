@@ -1,0 +1,26 @@
+// `drover run`: in the role that this process has: the supervisor on the user's terminal, the
+// master, or a worker.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "drover/cli/input/input.hpp"
+#include "drover/cli/run_options.hpp"
+#include "drover/cli/settings.hpp"
+
+namespace drover::cli {
+
+/// How `drover run` was called.
+struct RunInvocation {
+  RunOptions options;
+  std::vector<ArgumentSource> sources;
+  std::vector<Setting> settings;
+  /// All arguments of the program, as they were given.
+  std::vector<std::string> args;
+};
+
+/// Returns the exit status. Throws drover::Error for what is known before any work starts.
+[[nodiscard]] int run(const RunInvocation& invocation);
+
+}  // namespace drover::cli

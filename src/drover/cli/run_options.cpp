@@ -1,0 +1,188 @@
+#include "drover/cli/run_options.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <thread>
+
+#include "drover/support/duration.hpp"
+#include "drover/support/error.hpp"
+
+namespace drover::cli {
+
+namespace {
+
+using support::format_duration;
+using support::parse_duration;
+
+constexpr const char* kWhatGroup = "What to run";
+constexpr const char* kHowGroup = "How to run it";
+constexpr const char* kOutputGroup = "What to see of it";
+constexpr unsigned kMostWorkers = 4096;
+constexpr unsigned kMostSlots = 4096;
+
+/// An option whose text `parse` turns into a value; what it rejects is reported with its name.
+template <class Parse>
+CLI::Option* add_parsed(CLI::App& app, const std::string& name, const std::string& default_text, Parse parse,
+                        const std::string& description) {
+  return app
+      .add_option_function<std::string>(
+          name,
+          [name, parse](const std::string& text) {
+            try {
+              parse(text);
+            } catch (const UsageError& e) {
+              throw CLI::ValidationError(name, e.what());
+            }
+          },
+          description)
+      ->default_str(default_text);
+}
+
+CLI::Option* add_duration(CLI::App& app, const std::string& name, core::Duration& value,
+                          const std::string& description) {
+  return add_parsed(
+             app, name, format_duration(value), [&value](const std::string& text) { value = parse_duration(text); },
+             description)
+      ->type_name("DURATION");
+}
+
+std::uint32_t parse_count(const std::string& text, const std::string& expected) {
+  std::uint32_t value = 0;
+  if (text.find_first_not_of("0123456789") != std::string::npos || !CLI::detail::lexical_cast(text, value))
+    throw UsageError("'" + text + "' is not " + expected);
+  return value;
+}
+
+void declare_input(CLI::App& app, RunOptions& options) {
+  app.add_option("input", options.positionals,
+                 "A task file with one command a line ('-': standard input), or a command template such as\n"
+                 "'gzip {}' with arguments from standard input, ::: VALUES... or :::: FILES...")
+      ->type_name("FILE|TEMPLATE");
+  app.add_flag("-0,--null", options.null_separated, "Input records end with NUL instead of newline")->group(kWhatGroup);
+  app.add_option("--colsep", options.colsep, "Split each input record at this regular expression into {1} {2} ...")
+      ->type_name("REGEX")
+      ->group(kWhatGroup);
+  app.add_flag("--dry-run", options.dry_run, "Print the commands instead of running them")->group(kWhatGroup);
+}
+
+void declare_execution(CLI::App& app, RunOptions& options) {
+  app.add_option("-j,--workers", options.num_workers,
+                 "Worker ranks to start on this machine when no launcher (mpirun, srun) did; default: one a core")
+      ->check(CLI::Range(1U, kMostWorkers))
+      ->group(kHowGroup);
+  app.add_option("--slots", options.num_slots, "Commands at once on each worker rank")
+      ->capture_default_str()
+      ->check(CLI::Range(1U, kMostSlots))
+      ->group(kHowGroup);
+  app.add_option("--shell", options.shell, "Interpreter of commands that need one")
+      ->capture_default_str()
+      ->group(kHowGroup);
+  app.add_option("--workdir", options.workdir, "Directory to run commands in")->type_name("DIR")->group(kHowGroup);
+  app.add_option("--env", options.env, "Set a variable for the commands; without =VALUE: as it is here")
+      ->type_name("NAME[=VALUE]")
+      ->allow_extra_args(false)
+      ->group(kHowGroup);
+  add_duration(app, "--timeout", options.timeout, "End a command that takes longer; 0: none")->group(kHowGroup);
+  add_duration(app, "--kill-after", options.kill_after, "KILL what has not ended this long after TERM")
+      ->group(kHowGroup);
+  app.add_option("--retries", options.retry.max_retries, "Try a failing command this often again")
+      ->capture_default_str()
+      ->group(kHowGroup);
+  add_duration(app, "--retry-delay", options.retry.first_delay, "Pause before the first retry; doubles each time")
+      ->group(kHowGroup);
+  add_parsed(
+      app, "--halt", "never", [&options](const std::string& text) { options.halt = parse_halt(text); },
+      "Give up early: never, or soon|now,fail|success|done=N|N%; 'now' ends what runs")
+      ->type_name("POLICY")
+      ->group(kHowGroup);
+  add_parsed(
+      app, "--prefetch", "auto",
+      [&options](const std::string& text) {
+        options.prefetch.reset();
+        if (text != "auto") options.prefetch = parse_count(text, "a number of tasks or 'auto'");
+      },
+      "Tasks that a worker may hold ahead for each slot; 0: one task to an idle slot only")
+      ->type_name("N|auto")
+      ->group(kHowGroup);
+  add_duration(app, "--heartbeat", options.heartbeat, "How often each worker says that it is alive")->group(kHowGroup);
+  add_duration(app, "--lease", options.lease, "How long to trust a worker that says nothing")->group(kHowGroup);
+}
+
+void declare_output(CLI::App& app, RunOptions& options) {
+  app.add_flag("-k,--keep-order", options.keep_order, "Print outputs in the order of the input")->group(kOutputGroup);
+  app.add_flag("--tag", options.tag, "Begin each line of output with the task's arguments and a tab")
+      ->group(kOutputGroup);
+  app.add_flag("--line-buffer,--lb", options.line_buffer, "Print lines as they come, not a task's output as a whole")
+      ->group(kOutputGroup);
+  app.add_option("--output-dir", options.output_dir, "Put outputs in files there instead of printing them")
+      ->type_name("DIR")
+      ->group(kOutputGroup);
+  add_parsed(
+      app, "--output-files", "combined",
+      [&options](const std::string& text) {
+        if (text != "combined" && text != "per-task") throw UsageError("'" + text + "' is not combined or per-task");
+        options.output_layout = text == "combined" ? journal::OutputLayout::combined : journal::OutputLayout::per_task;
+      },
+      "Few files for all outputs, or files for each task")
+      ->type_name("combined|per-task")
+      ->group(kOutputGroup);
+  app.add_flag("-q,--quiet", options.quiet, "Print no outputs, no progress, and a summary only if something failed")
+      ->group(kOutputGroup);
+  app.add_flag("--json", options.json, "Print events as JSON lines instead of outputs")->group(kOutputGroup);
+  app.add_flag("--no-progress", options.no_progress, "No progress line on the terminal")->group(kOutputGroup);
+  app.add_option("--run-dir", options.run_dir, "Directory of the run; default: drover-runs/<time>-<id>")
+      ->type_name("DIR")
+      ->group(kOutputGroup);
+}
+
+}  // namespace
+
+void declare_run_options(CLI::App& app, RunOptions& options) {
+  declare_input(app, options);
+  declare_execution(app, options);
+  declare_output(app, options);
+}
+
+core::HaltPolicy parse_halt(const std::string& text) {
+  using Halt = core::HaltPolicy;
+  const UsageError error("'" + text +
+                         "' is not a halt policy; expected never, or for example soon,fail=1 or now,fail=10%");
+  if (text == "never") return {};
+  const auto comma = text.find(',');
+  const auto equals = text.find('=', comma == std::string::npos ? 0 : comma);
+  if (comma == std::string::npos || equals == std::string::npos) throw error;
+  Halt halt;
+  const std::string when = text.substr(0, comma);
+  const std::string what = text.substr(comma + 1, equals - comma - 1);
+  std::string amount = text.substr(equals + 1);
+  if (when != "soon" && when != "now") throw error;
+  halt.when = when == "soon" ? Halt::When::soon : Halt::When::now;
+  if (what != "fail" && what != "success" && what != "done") throw error;
+  halt.what = what == "fail" ? Halt::What::fail : what == "success" ? Halt::What::success : Halt::What::done;
+  const bool is_percent = amount.ends_with('%');
+  if (is_percent) amount.pop_back();
+  if (amount.empty() || amount.find_first_not_of("0123456789") != std::string::npos || amount.size() > 15) throw error;
+  const std::uint64_t value = std::strtoull(amount.c_str(), nullptr, 10);
+  if (value == 0 || (is_percent && value > 100)) throw error;
+  if (is_percent)
+    halt.percent = static_cast<double>(value);
+  else
+    halt.num = value;
+  return halt;
+}
+
+void check_run_options(const RunOptions& options) {
+  using namespace std::chrono_literals;
+  if (options.heartbeat <= 0ns) throw UsageError("--heartbeat must be longer than 0");
+  if (options.lease < 2 * options.heartbeat)
+    throw UsageError("--lease " + format_duration(options.lease) + " must be at least twice --heartbeat " +
+                     format_duration(options.heartbeat) + ", or live workers are given up");
+  if (options.json && options.line_buffer)
+    throw UsageError("--json prints events instead of outputs: it cannot be combined with --line-buffer");
+  for (const std::string& variable : options.env)
+    if (variable.empty() || variable.front() == '=') throw UsageError("--env '" + variable + "' has no name");
+}
+
+}  // namespace drover::cli

@@ -1,0 +1,59 @@
+// The options of a batch, wherever they come from: command line, environment or file.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "drover/core/policy.hpp"
+#include "drover/core/task.hpp"
+#include "drover/journal/stored_output.hpp"
+
+namespace drover::cli {
+
+struct RunOptions {
+  // What to do.
+  std::vector<std::string> positionals;
+  bool null_separated = false;
+  std::optional<std::string> colsep;
+  bool dry_run = false;
+
+  // Where.
+  unsigned num_workers = 0;  ///< local ranks to start; only without a launcher
+  unsigned num_slots = 1;
+
+  // How.
+  std::string shell = "/bin/sh";
+  std::string workdir;
+  std::vector<std::string> env;  ///< NAME=VALUE, or NAME for the value it has here
+  core::Duration timeout{};
+  core::Duration kill_after = std::chrono::seconds(5);
+  core::RetryPolicy retry;
+  core::HaltPolicy halt;
+  std::optional<std::uint32_t> prefetch;
+  core::Duration heartbeat = std::chrono::seconds(1);
+  core::Duration lease = std::chrono::seconds(10);
+
+  // What is seen.
+  bool keep_order = false;
+  bool tag = false;
+  bool line_buffer = false;
+  bool quiet = false;
+  bool json = false;
+  bool no_progress = false;
+  std::string output_dir;
+  journal::OutputLayout output_layout = journal::OutputLayout::combined;
+  std::string run_dir;
+};
+
+/// Declares all of them on a subcommand, with their help and their limits. `options` outlives it.
+void declare_run_options(CLI::App& app, RunOptions& options);
+
+/// `never`, `soon,fail=1`, `now,fail=10%`, also with `success` or `done`. Throws UsageError.
+[[nodiscard]] core::HaltPolicy parse_halt(const std::string& text);
+
+/// Checks what no single option shows. Throws UsageError naming the options.
+void check_run_options(const RunOptions& options);
+
+}  // namespace drover::cli

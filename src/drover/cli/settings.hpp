@@ -1,0 +1,31 @@
+// Where options come from: the command line before the environment before a file before defaults.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+namespace drover::cli {
+
+/// The effective value of an option, and who set it.
+struct Setting {
+  enum class Origin { command_line, environment, file, default_value };
+  std::string name;  ///< the long name, without dashes
+  std::vector<std::string> values;
+  Origin origin = Origin::default_value;
+  std::string where;  ///< "DROVER_SLOTS", or "drover.toml:3"
+  bool is_flag = false;
+};
+
+/// Completes a parsed subcommand: an option that the command line did not set is taken from
+/// `DROVER_<NAME>`, or else from the file: `config_path`, or ./drover.toml if that is empty and the
+/// file exists. Throws UsageError naming variable or file and line for what is unknown or impossible.
+[[nodiscard]] std::vector<Setting> resolve_settings(CLI::App& app, const std::string& config_path);
+
+/// "command line", "environment: DROVER_SLOTS", "drover.toml:3", "default".
+[[nodiscard]] std::string describe_origin(const Setting& setting);
+
+/// The options that the command line set, as it would be typed again; without positional arguments.
+[[nodiscard]] std::string command_line_options(const std::vector<Setting>& settings);
+
+}  // namespace drover::cli

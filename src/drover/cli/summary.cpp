@@ -1,0 +1,141 @@
+#include "drover/cli/summary.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+
+#include "drover/cli/input/shell_quote.hpp"
+#include "drover/core/outcome.hpp"
+#include "drover/support/duration.hpp"
+#include "drover/support/error.hpp"
+
+namespace drover::cli {
+
+namespace {
+
+constexpr std::size_t kMostFailuresShown = 5;
+constexpr std::size_t kMostCommandShown = 100;
+
+double seconds(core::Duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+/// The command as a shell can be given it again: the job slot is taken from the environment.
+std::string repeatable(const core::TaskSpec& spec) {
+  std::string command;
+  std::size_t begin = 0;
+  for (const std::uint32_t mark : spec.slot_marks) {
+    command.append(spec.payload, begin, mark - begin).append("${PARALLEL_JOBSLOT}");
+    begin = mark;
+  }
+  return command.append(spec.payload, std::min(begin, spec.payload.size()));
+}
+
+/// On one line, without control characters, not too long.
+std::string shown(const std::string& text, std::size_t most) {
+  std::string line = text.substr(0, most);
+  std::replace_if(
+      line.begin(), line.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
+  return text.size() > most ? line + "..." : line;
+}
+
+std::string plural(std::uint64_t num, const std::string& noun) {
+  return std::to_string(num) + " " + noun + (num == 1 ? "" : "s");
+}
+
+std::string counts_text(const core::Counts& counts) {
+  std::string text = plural(counts.accepted, "task") + ": " + std::to_string(counts.succeeded) + " succeeded";
+  const auto add = [&text](std::uint64_t num, const char* what) {
+    if (num > 0) text += ", " + std::to_string(num) + " " + what;
+  };
+  add(counts.failed, "failed");
+  add(counts.timed_out, "timed out");
+  add(counts.cancelled, "cancelled");
+  add(counts.quarantined, "quarantined");
+  add(counts.unfinished(), "not run");
+  return text;
+}
+
+}  // namespace
+
+void Summary::on_facts(std::span<const core::Fact> facts, core::WallMicros) {
+  for (const core::Fact& fact : facts) std::visit([this](const auto& f) { on(f); }, fact);
+}
+
+void Summary::on_turn(const core::Scheduler& scheduler, core::Time now) {
+  slot_seconds_ += seconds(now - changed_) * static_cast<double>(scheduler.num_slots());
+  changed_ = now;
+}
+
+void Summary::on(const core::fact::TaskAccepted& fact) {
+  unfinished_[fact.task].command = repeatable(fact.spec);
+}
+
+void Summary::on(const core::fact::WorkerJoined& fact) {
+  hosts_[fact.worker] = fact.host;
+}
+
+void Summary::on(const core::fact::WorkerEnded& fact) {
+  hosts_.erase(fact.worker);
+}
+
+void Summary::on(const core::fact::AttemptEnded& fact) {
+  busy_seconds_ += seconds(fact.result.runtime);
+  if (core::is_success(fact.result.outcome)) return;
+  Unfinished& task = unfinished_[fact.result.attempt.task];
+  task.host = hosts_[fact.worker];
+  task.outcome = core::describe(fact.result.outcome);
+  task.stderr_tail = fact.result.stderr_tail;
+}
+
+void Summary::on(const core::fact::AttemptLost& fact) {
+  Unfinished& task = unfinished_[fact.attempt.task];
+  task.host = hosts_[fact.worker];
+  task.outcome = "its worker died while it was executing";
+}
+
+void Summary::on(const core::fact::TaskEnded& fact) {
+  auto task = unfinished_.extract(fact.task);
+  if (fact.how == core::TaskEnd::succeeded || !task) return;
+  add_failed_task(task.mapped().command);
+  if (failures_.size() < kMostFailuresShown) failures_.push_back({fact.task, std::move(task.mapped())});
+}
+
+void Summary::add_failed_task(const std::string& command) {
+  if (!failed_tasks_.is_open()) failed_tasks_.open(failed_tasks_path_, std::ios::binary | std::ios::trunc);
+  failed_tasks_.write(command.c_str(), static_cast<std::streamsize>(command.size() + 1));
+  failed_tasks_.flush();
+  if (!failed_tasks_) throw system_error("cannot write '" + failed_tasks_path_.string() + "'", errno);
+}
+
+std::string Summary::failures_text() const {
+  std::string text;
+  for (const Failure& failure : failures_) {
+    text += "  task " + std::to_string(failure.task.value) + " on " + failure.what.host + ": " + failure.what.outcome +
+            ": " + shown(failure.what.command, kMostCommandShown) + "\n";
+    if (!failure.what.stderr_tail.empty()) text += "    " + shown(failure.what.stderr_tail, kMostCommandShown) + "\n";
+  }
+  return text;
+}
+
+std::string Summary::text(const runtime::RunEnd& end, const std::filesystem::path& run_dir,
+                          const std::string& rerun_options) const {
+  const core::Counts& counts = end.counts;
+  const double used = slot_seconds_ > 0 ? std::min(busy_seconds_ / slot_seconds_, 1.0) : 0;
+  std::array<char, 32> percent{};
+  std::snprintf(percent.data(), percent.size(), "%.0f%%", used * 100);
+  std::string text = "drover: " + counts_text(counts) + " in " + support::format_duration(changed_ - started_) +
+                     ", slots busy " + percent.data() + " of the time";
+  if (counts.workers_lost > 0) text += ", " + plural(counts.workers_lost, "worker") + " lost";
+  if (counts.superseded > 0) text += ", " + plural(counts.superseded, "late result") + " dropped";
+  text += "; see " + run_dir.string() + "\n" + failures_text();
+  if (counts.unsuccessful() > failures_.size())
+    text += "  and " + std::to_string(counts.unsuccessful() - failures_.size()) + " more: see joblog.tsv there\n";
+  if (counts.unsuccessful() > 0)
+    text += "  to run just those again: drover run" + rerun_options + " -0 " +
+            shell_quote(failed_tasks_path_.string()) + "\n";
+  return text;
+}
+
+}  // namespace drover::cli

@@ -1,0 +1,97 @@
+// vfork: the child borrows this process's memory until it executes something else, so nothing is
+// copied, however large this process is; and it can say through that memory what went wrong. Until
+// then it must do nothing but async-signal-safe calls, and must not return.
+
+#include "drover/exec/spawn.hpp"
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+
+namespace drover::exec {
+
+namespace {
+
+enum class Step : int { none, chdir, exec };
+
+/// What parent and child share.
+struct Handover {
+  const SpawnRequest* request = nullptr;
+  int stdout_fd = -1;
+  int stderr_fd = -1;
+  pid_t parent = -1;
+  volatile int errno_value = 0;
+  volatile Step failed{};
+};
+
+/// Runs in the borrowed memory. Signals are still blocked as in the parent, which has no handlers
+/// that could run here.
+[[noreturn]] void run_child(Handover& handover) {
+  const SpawnRequest& request = *handover.request;
+  ::setpgid(0, 0);
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != handover.parent) ::_exit(1);
+  ::dup2(request.stdin_fd, STDIN_FILENO);
+  ::dup2(handover.stdout_fd, STDOUT_FILENO);
+  ::dup2(handover.stderr_fd, STDERR_FILENO);
+  for (const int signal : {SIGPIPE, SIGINT, SIGQUIT, SIGTERM, SIGHUP}) ::signal(signal, SIG_DFL);
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  if (request.workdir != nullptr && ::chdir(request.workdir) < 0) {
+    handover.errno_value = errno;
+    handover.failed = Step::chdir;
+    ::_exit(127);
+  }
+  for (const ExecCandidate& candidate : request.candidates) {
+    ::execve(candidate.path, candidate.argv, request.envp);
+    handover.errno_value = errno;
+    if (errno == E2BIG || errno == ENOMEM) break;
+  }
+  handover.failed = Step::exec;
+  ::_exit(127);
+}
+
+Spawned failure(const char* call, int errno_value) {
+  Spawned spawned;
+  spawned.failed_call = call;
+  spawned.errno_value = errno_value;
+  return spawned;
+}
+
+/// A pipe whose read end does not block; the write end, which the child gets, does.
+bool make_output_pipe(support::UniqueFd& read_end, support::UniqueFd& write_end) {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) < 0) return false;
+  read_end.reset(ends[0]);
+  write_end.reset(ends[1]);
+  return ::fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0;
+}
+
+}  // namespace
+
+Spawned spawn(const SpawnRequest& request) {
+  Spawned spawned;
+  support::UniqueFd child_stdout;
+  support::UniqueFd child_stderr;
+  if (!make_output_pipe(spawned.stdout_fd, child_stdout) || !make_output_pipe(spawned.stderr_fd, child_stderr))
+    return failure("pipe", errno);
+  Handover handover{&request, child_stdout.get(), child_stderr.get(), ::getpid()};
+  const pid_t pid = ::vfork();
+  if (pid == 0) run_child(handover);
+  if (pid < 0) return failure("fork", errno);
+  if (handover.failed != Step::none) {
+    while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+    }
+    return failure(handover.failed == Step::chdir ? "chdir" : "exec", handover.errno_value);
+  }
+  spawned.pid = pid;
+  return spawned;
+}
+
+}  // namespace drover::exec

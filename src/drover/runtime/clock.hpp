@@ -1,0 +1,19 @@
+// The clocks of the running program. The layers below are told the time; here it is read.
+#pragma once
+
+#include <chrono>
+
+#include "drover/core/task.hpp"
+
+namespace drover::runtime {
+
+[[nodiscard]] inline core::Time now() {
+  return core::Time(std::chrono::duration_cast<core::Duration>(std::chrono::steady_clock::now().time_since_epoch()));
+}
+
+[[nodiscard]] inline core::WallMicros wall_now() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+}  // namespace drover::runtime

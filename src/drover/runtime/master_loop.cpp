@@ -1,0 +1,281 @@
+#include "drover/runtime/master_loop.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <csignal>
+#include <set>
+#include <utility>
+
+#include "drover/runtime/clock.hpp"
+#include "drover/runtime/dismissal.hpp"
+#include "drover/support/duration.hpp"
+
+namespace drover::runtime {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// A turn takes in at most this much, so that its facts and commands stay bounded too.
+constexpr int kMostMessagesInTurn = 512;
+constexpr std::size_t kMostTasksInPull = 4096;
+/// How often observers hear from a loop that has nothing to do.
+constexpr core::Duration kLongestTurn = 200ms;
+/// How long workers may take to leave, beyond what ending their commands takes.
+constexpr core::Duration kLeaveGrace = 2s;
+
+}  // namespace
+
+MasterLoop::MasterLoop(MasterOptions options, MasterPorts ports)
+    : options_(std::move(options)),
+      ports_(std::move(ports)),
+      scheduler_(options_.policy),
+      waiter_(now()),
+      now_(now()),
+      started_(now_) {}
+
+RunEnd MasterLoop::run() {
+  try {
+    while (scheduler_.phase() != core::Scheduler::Phase::closed) {
+      turn();
+      if (scheduler_.phase() != core::Scheduler::Phase::closed) wait();
+    }
+    ports_.journal.flush();
+  } catch (const Error& e) {
+    failure_ = e.what();
+    evacuate();
+  }
+  return {scheduler_.counts(), scheduler_.stop_reason(), signal_, failure_};
+}
+
+void MasterLoop::turn() {
+  now_ = now();
+  was_active_ = false;
+  take_messages();
+  take_signals();
+  judge_pressure();
+  take_input();
+  judge_workers();
+  handle(core::event::Ticked{});
+  commit();
+  acknowledge_output();
+  keep_in_touch();
+  for (Observer* observer : ports_.observers) observer->on_turn(scheduler_, now_);
+}
+
+void MasterLoop::handle(const core::Event& event) {
+  core::Outbox outbox = scheduler_.handle(event, now_);
+  std::move(outbox.facts.begin(), outbox.facts.end(), std::back_inserter(outbox_.facts));
+  std::move(outbox.commands.begin(), outbox.commands.end(), std::back_inserter(outbox_.commands));
+}
+
+// --- what comes in ----------------------------------------------------------------------------
+
+void MasterLoop::take_messages() {
+  for (int i = 0; i < kMostMessagesInTurn; ++i) {
+    std::optional<transport::Incoming> incoming = ports_.transport.receive();
+    if (!incoming) return;
+    was_active_ = true;
+    if (const auto* lost = std::get_if<transport::PeerLost>(&*incoming))
+      handle(core::event::WorkerFailed{lost->peer, lost->reason});
+    else
+      take(std::get<transport::Received>(*incoming));
+  }
+}
+
+void MasterLoop::take(const transport::Received& received) {
+  try {
+    wire::Message message = wire::decode(received.bytes);
+    std::visit([&](auto& m) { take(received.from, m); }, message);
+  } catch (const wire::DecodeError& e) {
+    spdlog::error("worker {}: {}", received.from.value, e.what());
+    send(received.from, wire::Drain{true, e.what()});
+    handle(core::event::WorkerFailed{received.from, e.what()});
+  }
+}
+
+void MasterLoop::take(core::WorkerId from, wire::Hello& hello) {
+  if (hello.drover_version != options_.drover_version) {
+    fail("rank " + std::to_string(from.value) + " on " + hello.host + " runs drover " + hello.drover_version +
+         ", the master " + options_.drover_version + ": install the same version on every host");
+    return;
+  }
+  links_[from].last_sent = now_;
+  handle(core::event::WorkerAnnounced{from, core::GroupId(0), std::move(hello.host), hello.pid, hello.num_slots});
+}
+
+void MasterLoop::take(core::WorkerId from, wire::Report& report) {
+  for (const wire::OutputChunk& chunk : report.outputs) {
+    links_[from].num_bytes_to_ack += chunk.bytes.size();
+    if (scheduler_.is_current(chunk.attempt, from))
+      ports_.results.take_output(chunk.attempt, scheduler_.tag(chunk.attempt.task), chunk.stream, chunk.bytes);
+  }
+  handle(core::event::WorkerReported{from, std::move(report.started), std::move(report.ended),
+                                     std::move(report.handed_back)});
+}
+
+void MasterLoop::take(core::WorkerId from, const wire::Goodbye&) {
+  handle(core::event::WorkerLeft{from});
+}
+
+template <class Unexpected>
+void MasterLoop::take(core::WorkerId from, const Unexpected&) {
+  handle(core::event::WorkerFailed{from, "sent a message that only a master sends"});
+}
+
+void MasterLoop::take_input() {
+  is_input_waiting_ = false;
+  if (!is_input_open_ || ports_.results.pressure() != ResultSink::Pressure::none) return;
+  const std::size_t wanted = std::min(scheduler_.num_wanted_tasks(), kMostTasksInPull);
+  if (wanted == 0) return;
+  TaskSource::Batch batch;
+  try {
+    batch = ports_.source.pull(wanted);
+  } catch (const Error& e) {
+    is_input_open_ = false;
+    fail(e.what());
+    return;
+  }
+  was_active_ = was_active_ || !batch.tasks.empty();
+  is_input_waiting_ = batch.state == TaskSource::State::would_block;
+  if (!batch.tasks.empty()) handle(core::event::TasksSubmitted{core::OwnerId(0), std::move(batch.tasks)});
+  if (batch.state != TaskSource::State::end) return;
+  is_input_open_ = false;
+  handle(core::event::InputEnded{});
+}
+
+/// Interrupted once, the run lets finish what executes; a second time, or told to terminate, it does not.
+void MasterLoop::take_signals() {
+  while (const std::optional<int> signal = ports_.signals.next()) {
+    if (!signal_) signal_ = signal;
+    ++num_interrupts_;
+    spdlog::info("received signal {}", *signal);
+    stop(core::StopReason::requested, *signal != SIGINT || num_interrupts_ > 1);
+  }
+}
+
+void MasterLoop::judge_pressure() {
+  const bool hold = ports_.results.pressure() == ResultSink::Pressure::hold_dispatch;
+  if (std::exchange(is_held_, hold) != hold) handle(core::event::HoldChanged{hold});
+  if (ports_.results.is_reader_gone()) stop(core::StopReason::requested, true);
+}
+
+void MasterLoop::judge_workers() {
+  if (scheduler_.phase() != core::Scheduler::Phase::running || scheduler_.num_workers() > 0) return;
+  const core::Counts counts = scheduler_.counts();
+  if (counts.workers_joined > 0 && counts.unfinished() > 0)
+    fail("no worker is left: the last of " + std::to_string(counts.workers_joined) + " was lost");
+  else if (counts.workers_joined == 0 && now_ - started_ > options_.announce_grace)
+    fail("none of " + std::to_string(options_.num_expected_workers) + " workers announced itself within " +
+         support::format_duration(options_.announce_grace));
+}
+
+void MasterLoop::stop(core::StopReason reason, bool kill) {
+  handle(core::event::StopRequested{reason, kill});
+}
+
+/// Something is wrong that only affects what is still to come: what executes may finish.
+void MasterLoop::fail(const std::string& reason) {
+  spdlog::error("{}", reason);
+  if (failure_.empty()) failure_ = reason;
+  stop(core::StopReason::internal, false);
+}
+
+// --- what goes out ----------------------------------------------------------------------------
+
+void MasterLoop::commit() {
+  core::Outbox outbox = std::exchange(outbox_, {});
+  was_active_ = was_active_ || !outbox.commands.empty();
+  std::vector<core::AttemptId> outputs;
+  for (const core::Command& command : outbox.commands)
+    if (const auto* deliver = std::get_if<core::command::Deliver>(&command); deliver && deliver->attempt.n > 0)
+      outputs.push_back(deliver->attempt);
+  if (!outputs.empty()) ports_.results.keep_outputs(outputs);
+  if (!outbox.facts.empty()) {
+    const core::WallMicros wall = wall_now();
+    ports_.journal.record(outbox.facts, wall);
+    for (Observer* observer : ports_.observers) observer->on_facts(outbox.facts, wall);
+  }
+  for (core::Command& command : outbox.commands) std::visit([this](auto& c) { perform(c); }, command);
+}
+
+void MasterLoop::perform(const core::command::Welcome& command) {
+  send(command.worker, wire::Welcome{command.worker, command.group, command.first_job_slot, options_.profile,
+                                     options_.heartbeat, options_.master_lease, options_.output_window});
+}
+
+void MasterLoop::perform(core::command::SendTicket& command) {
+  send(command.worker, wire::Ticket{std::move(command.assignments)});
+}
+
+void MasterLoop::perform(const core::command::Recall& command) {
+  send(command.worker, wire::Recall{command.attempts});
+}
+
+void MasterLoop::perform(const core::command::Kill& command) {
+  send(command.worker, wire::Kill{command.attempts});
+}
+
+void MasterLoop::perform(const core::command::Drain& command) {
+  send(command.worker, wire::Drain{command.now, ""});
+}
+
+void MasterLoop::perform(const core::command::Forget& command) {
+  links_.erase(command.worker);
+  // A worker that was merely frozen is fenced when it speaks again: its address stays known.
+}
+
+void MasterLoop::perform(const core::command::Fence& command) {
+  send(command.worker, wire::Drain{true, "the master gave this worker up; its results come too late"});
+}
+
+void MasterLoop::perform(const core::command::Deliver& command) {
+  ports_.results.deliver(command);
+}
+
+void MasterLoop::perform(const core::command::DiscardOutput& command) {
+  ports_.results.discard_output(command.attempt);
+}
+
+void MasterLoop::send(core::WorkerId to, const wire::Message& message) {
+  if (const auto link = links_.find(to); link != links_.end()) link->second.last_sent = now_;
+  ports_.transport.send(to, wire::encode(message));
+}
+
+/// In large portions: a worker only needs to hear before its window is full. While outputs are not
+/// taken from us, we take none from workers.
+void MasterLoop::acknowledge_output() {
+  if (ports_.results.pressure() == ResultSink::Pressure::hold_dispatch) return;
+  for (auto& [worker, link] : links_)
+    if (link.num_bytes_to_ack >= options_.output_window / 4)
+      send(worker, wire::OutputAck{std::exchange(link.num_bytes_to_ack, 0)});
+}
+
+/// Workers leave a master that says nothing.
+void MasterLoop::keep_in_touch() {
+  for (const auto& [worker, link] : links_)
+    if (now_ - link.last_sent >= options_.heartbeat) send(worker, wire::Ping{});
+}
+
+void MasterLoop::wait() {
+  const core::Time now = runtime::now();
+  if (was_active_) {
+    waiter_.note_activity(now);
+  } else {
+    ports_.journal.flush();
+  }
+  const core::Time deadline = std::min({scheduler_.next_deadline(), now_ + kLongestTurn, now_ + options_.heartbeat});
+  waiter_.wait({ports_.signals.fd(), is_input_waiting_ ? ports_.source.wait_fd() : -1}, now, deadline);
+}
+
+/// After a failure that does not allow to go on: nothing can be recorded, so nothing is taken.
+void MasterLoop::evacuate() {
+  spdlog::error("{}", failure_);
+  std::set<core::WorkerId> workers;
+  for (const auto& [worker, link] : links_) workers.insert(worker);
+  dismiss_workers(ports_.transport, std::move(workers), "the master cannot go on: " + failure_,
+                  options_.profile.kill_after + kLeaveGrace);
+}
+
+}  // namespace drover::runtime

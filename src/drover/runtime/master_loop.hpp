@@ -1,0 +1,124 @@
+// The master: joins scheduler, transport, journal, input and outputs.
+//
+// One turn: take what has arrived -> let the scheduler handle it -> keep outputs and record all facts
+// -> perform the commands -> wait. Nothing that anybody can see precedes its record. One thread.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "drover/core/scheduler.hpp"
+#include "drover/journal/journal.hpp"
+#include "drover/runtime/observer.hpp"
+#include "drover/runtime/result_sink.hpp"
+#include "drover/runtime/signal_inbox.hpp"
+#include "drover/runtime/task_source.hpp"
+#include "drover/runtime/waiter.hpp"
+#include "drover/transport/transport.hpp"
+#include "drover/wire/messages.hpp"
+
+namespace drover::runtime {
+
+struct MasterOptions {
+  core::Policy policy;
+  core::ExecProfile profile;
+  /// How often a worker says something at least, and the master to each worker.
+  core::Duration heartbeat = std::chrono::seconds(1);
+  /// How long a worker goes on without a word from the master.
+  core::Duration master_lease = std::chrono::seconds(30);
+  /// Bytes of output that each worker may have on the way.
+  std::uint64_t output_window = 1U << 20;
+  /// How many workers are expected to announce themselves, and how long they have.
+  std::size_t num_expected_workers = 0;
+  core::Duration announce_grace = std::chrono::seconds(60);
+  /// Every rank must run this version of drover.
+  std::string drover_version;
+};
+
+/// How a run came to its end.
+struct RunEnd {
+  core::Counts counts;
+  /// Why nothing more was dispatched; none when every task has its record.
+  std::optional<core::StopReason> stop_reason;
+  /// The signal that asked for it.
+  std::optional<int> signal;
+  /// What went wrong with drover itself; empty when nothing did.
+  std::string failure;
+};
+
+/// Everything given to the constructor must outlive the loop.
+struct MasterPorts {
+  transport::Transport& transport;
+  TaskSource& source;
+  journal::Journal& journal;
+  ResultSink& results;
+  std::vector<Observer*> observers;
+  SignalInbox& signals;
+};
+
+class MasterLoop {
+ public:
+  MasterLoop(MasterOptions options, MasterPorts ports);
+
+  /// Runs the batch to its end. Does not throw for what goes wrong on the way: see RunEnd::failure.
+  [[nodiscard]] RunEnd run();
+
+ private:
+  struct WorkerLink {
+    std::uint64_t num_bytes_to_ack = 0;
+    core::Time last_sent{};
+  };
+
+  void turn();
+  void handle(const core::Event& event);
+  void take_messages();
+  void take(const transport::Received& received);
+  void take(core::WorkerId from, wire::Hello& hello);
+  void take(core::WorkerId from, wire::Report& report);
+  void take(core::WorkerId from, const wire::Goodbye& goodbye);
+  template <class Unexpected>
+  void take(core::WorkerId from, const Unexpected& unexpected);
+  void take_input();
+  void take_signals();
+  void judge_pressure();
+  void judge_workers();
+  void commit();
+  void stop(core::StopReason reason, bool kill);
+  void fail(const std::string& reason);
+
+  void perform(const core::command::Welcome& command);
+  void perform(core::command::SendTicket& command);
+  void perform(const core::command::Recall& command);
+  void perform(const core::command::Kill& command);
+  void perform(const core::command::Drain& command);
+  void perform(const core::command::Forget& command);
+  void perform(const core::command::Fence& command);
+  void perform(const core::command::Deliver& command);
+  void perform(const core::command::DiscardOutput& command);
+
+  void send(core::WorkerId to, const wire::Message& message);
+  void acknowledge_output();
+  void keep_in_touch();
+  void wait();
+  void evacuate();
+
+  MasterOptions options_;
+  MasterPorts ports_;
+  core::Scheduler scheduler_;
+  Waiter waiter_;
+  core::Time now_;
+  core::Time started_;
+  core::Outbox outbox_;
+  std::map<core::WorkerId, WorkerLink> links_;
+  bool is_input_open_ = true;
+  bool is_input_waiting_ = false;  ///< would_block: wait for its descriptor
+  bool is_held_ = false;
+  bool was_active_ = false;
+  int num_interrupts_ = 0;
+  std::optional<int> signal_;
+  std::string failure_;
+};
+
+}  // namespace drover::runtime

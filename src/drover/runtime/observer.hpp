@@ -1,0 +1,21 @@
+// Those who watch a run: progress, summaries, event streams. They change nothing.
+#pragma once
+
+#include <span>
+
+#include "drover/core/scheduler.hpp"
+
+namespace drover::runtime {
+
+class Observer {
+ public:
+  virtual ~Observer() = default;
+
+  /// Facts that have been recorded; `now` is when they became true.
+  virtual void on_facts(std::span<const core::Fact> facts, core::WallMicros now) = 0;
+
+  /// Called once every turn of the master's loop, and at least a few times a second.
+  virtual void on_turn(const core::Scheduler& scheduler, core::Time now) = 0;
+};
+
+}  // namespace drover::runtime

@@ -1,0 +1,27 @@
+// Signals as something to be read, not something that interrupts.
+#pragma once
+
+#include <initializer_list>
+#include <optional>
+
+#include "drover/support/unique_fd.hpp"
+
+namespace drover::runtime {
+
+/// Blocks the given signals in this thread, and so in all threads that it starts later, and gives
+/// them out one by one. Construct it before any thread starts. They stay blocked afterwards.
+class SignalInbox {
+ public:
+  explicit SignalInbox(std::initializer_list<int> signals);
+
+  /// Readable when next() has one.
+  [[nodiscard]] int fd() const { return fd_.get(); }
+
+  /// The next signal that came; none when there is none.
+  [[nodiscard]] std::optional<int> next();
+
+ private:
+  support::UniqueFd fd_;
+};
+
+}  // namespace drover::runtime

@@ -1,0 +1,73 @@
+// How the supervisor and the master that it started know each other.
+//
+// Below mpirun a rank has pipes for standard streams, and its exit status is mpirun's to lose. So the
+// supervisor listens on a socket (its name is in the environment), the master connects and is given
+// the user's own standard streams, and says its exit status there before it leaves MPI.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "drover/support/unique_fd.hpp"
+
+namespace drover::runtime {
+
+/// Environment variable with the name of the supervisor's socket. Commands never see it.
+inline constexpr const char* kSupervisorVariable = "DROVER_SUPERVISOR";
+
+/// The supervisor's end. Owns the listening socket and the connection.
+class SupervisorListener {
+ public:
+  /// Throws drover::Error when no socket can be had.
+  SupervisorListener();
+
+  /// What the variable is to be set to.
+  [[nodiscard]] const std::string& name() const { return name_; }
+
+  /// Readable when a master wants to connect, then when it has said something or is gone.
+  [[nodiscard]] int fd() const { return connection_ ? connection_.get() : listening_.get(); }
+
+  [[nodiscard]] bool is_connected() const { return master_pid_.has_value(); }
+  /// The process on the other side, once connected.
+  [[nodiscard]] std::optional<pid_t> master_pid() const { return master_pid_; }
+
+  /// Takes in what happened; hands the standard streams to a master that connects. Returns false
+  /// once the master has gone.
+  bool process();
+
+  /// The exit status that the master said, if it did.
+  [[nodiscard]] std::optional<int> exit_status() const { return exit_status_; }
+
+ private:
+  void accept();
+
+  std::string name_;
+  support::UniqueFd listening_;
+  support::UniqueFd connection_;
+  std::optional<pid_t> master_pid_;
+  std::optional<int> exit_status_;
+};
+
+/// The master's end.
+class SupervisorLink {
+ public:
+  /// Connects to the supervisor that the environment names and puts its standard streams in place of
+  /// this process's; without such a variable: no link. Throws drover::Error when it does not answer.
+  [[nodiscard]] static std::optional<SupervisorLink> connect();
+
+  /// Readable when the supervisor is gone.
+  [[nodiscard]] int fd() const { return connection_.get(); }
+
+  /// Says how the master is going to exit.
+  void say_exit_status(int status);
+
+ private:
+  explicit SupervisorLink(support::UniqueFd connection) : connection_(std::move(connection)) {}
+
+  support::UniqueFd connection_;
+};
+
+}  // namespace drover::runtime

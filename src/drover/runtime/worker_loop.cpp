@@ -1,0 +1,192 @@
+#include "drover/runtime/worker_loop.hpp"
+
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "drover/runtime/clock.hpp"
+
+namespace drover::runtime {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Output is sent in pieces of about this size, and at the latest with the next report.
+constexpr std::size_t kOutputMessageBytes = 256U << 10;
+constexpr core::Duration kLongestTurn = 1s;
+/// How long the last words may take to leave.
+constexpr core::Duration kFlushGrace = 5s;
+
+}  // namespace
+
+WorkerLoop::WorkerLoop(WorkerOptions options, transport::Transport& transport, exec::ProcessGuardian& guardian)
+    : options_(std::move(options)), transport_(transport), guardian_(guardian), waiter_(now()), now_(now()) {}
+
+WorkerEnd WorkerLoop::run() {
+  send(wire::Hello{options_.drover_version, options_.host, static_cast<std::int32_t>(::getpid()), options_.num_slots});
+  while (!end_) {
+    now_ = now();
+    was_active_ = false;
+    take_messages();
+    poll_attempts();
+    if (machine_ && !end_) handle(core::worker_event::Ticked{});
+    send_outputs();
+    if (!end_) wait();
+  }
+  executor_.reset();
+  if (*end_ == WorkerEnd::left) flush();
+  return *end_;
+}
+
+// --- from the master --------------------------------------------------------------------------
+
+void WorkerLoop::take_messages() {
+  while (std::optional<transport::Incoming> incoming = transport_.receive()) {
+    was_active_ = true;
+    if (const auto* lost = std::get_if<transport::PeerLost>(&*incoming)) {
+      spdlog::error("the master is lost: {}", lost->reason);
+      perform(core::worker_command::Abandon{});
+      return;
+    }
+    wire::Message message = wire::decode(std::get<transport::Received>(*incoming).bytes);
+    std::visit([this](auto& m) { take(m); }, message);
+    if (end_) return;
+  }
+}
+
+void WorkerLoop::take(wire::Welcome& welcome) {
+  first_job_slot_ = welcome.first_job_slot;
+  output_window_ = welcome.output_window;
+  executor_ = std::make_unique<exec::CommandExecutor>(
+      std::move(welcome.profile), exec::Identity{welcome.worker, welcome.group, options_.host}, guardian_);
+  machine_.emplace(core::WorkerPolicy{options_.num_slots, welcome.heartbeat, welcome.master_lease}, now_);
+}
+
+void WorkerLoop::take(wire::Ticket& ticket) {
+  handle(core::worker_event::TicketArrived{std::move(ticket.assignments)});
+}
+
+void WorkerLoop::take(wire::Recall& recall) {
+  handle(core::worker_event::RecallArrived{std::move(recall.attempts)});
+}
+
+void WorkerLoop::take(wire::Kill& kill) {
+  handle(core::worker_event::KillArrived{std::move(kill.attempts)});
+}
+
+void WorkerLoop::take(const wire::Drain& drain) {
+  if (!drain.reason.empty()) spdlog::warn("told to leave: {}", drain.reason);
+  if (machine_)
+    handle(core::worker_event::DrainArrived{drain.now});
+  else
+    perform(core::worker_command::Leave{});
+}
+
+void WorkerLoop::take(const wire::OutputAck& ack) {
+  num_unacknowledged_ -= std::min(num_unacknowledged_, ack.num_bytes);
+  handle(core::worker_event::MasterHeard{});
+}
+
+void WorkerLoop::take(const wire::Ping&) {
+  if (machine_) handle(core::worker_event::MasterHeard{});
+}
+
+template <class Unexpected>
+void WorkerLoop::take(const Unexpected&) {
+  throw Error("the master sent a message that only a worker sends");
+}
+
+// --- from the attempts ------------------------------------------------------------------------
+
+void WorkerLoop::poll_attempts() {
+  if (!executor_) return;
+  const std::uint64_t budget = output_window_ - std::min(output_window_, num_unacknowledged_);
+  executor_->poll(now_, budget, *this);
+  for (core::AttemptResult& result : std::exchange(ended_, {})) {
+    was_active_ = true;
+    handle(core::worker_event::AttemptEnded{std::move(result)});
+  }
+}
+
+void WorkerLoop::on_output(core::AttemptId attempt, core::Stream stream, std::span<const char> bytes) {
+  was_active_ = true;
+  num_unacknowledged_ += bytes.size();
+  num_output_bytes_ += bytes.size();
+  if (outputs_.empty() || outputs_.back().attempt != attempt || outputs_.back().stream != stream)
+    outputs_.push_back({attempt, stream, {}});
+  outputs_.back().bytes.append(bytes.data(), bytes.size());
+  if (num_output_bytes_ >= kOutputMessageBytes) send_outputs();
+}
+
+/// Not handled at once: the machine may start the next attempt, and this is the executor calling.
+void WorkerLoop::on_ended(core::AttemptResult result) {
+  ended_.push_back(std::move(result));
+}
+
+// --- what follows -----------------------------------------------------------------------------
+
+void WorkerLoop::handle(const core::WorkerEvent& event) {
+  if (!machine_) throw Error("the master sent work before its welcome");
+  for (core::WorkerCommand& command : machine_->handle(event, now_))
+    std::visit([this](auto& c) { perform(c); }, command);
+}
+
+void WorkerLoop::perform(core::worker_command::Report& command) {
+  num_output_bytes_ = 0;
+  send(wire::Report{std::exchange(outputs_, {}), std::move(command.started), std::move(command.ended),
+                    std::move(command.handed_back)});
+}
+
+void WorkerLoop::perform(const core::worker_command::Start& command) {
+  executor_->start(command.assignment.attempt, command.assignment.spec,
+                   {command.slot, first_job_slot_ + command.slot - 1}, now());
+}
+
+void WorkerLoop::perform(const core::worker_command::Stop& command) {
+  executor_->stop(command.attempt, now_);
+}
+
+void WorkerLoop::perform(const core::worker_command::Leave&) {
+  send(wire::Goodbye{});
+  end_ = WorkerEnd::left;
+}
+
+void WorkerLoop::perform(const core::worker_command::Abandon&) {
+  spdlog::error("the master is gone: ending what executes");
+  end_ = WorkerEnd::abandoned;
+}
+
+void WorkerLoop::send_outputs() {
+  if (outputs_.empty()) return;
+  num_output_bytes_ = 0;
+  send(wire::Report{std::exchange(outputs_, {}), {}, {}, {}});
+}
+
+void WorkerLoop::send(const wire::Message& message) {
+  transport_.send(transport::kMaster, wire::encode(message));
+}
+
+void WorkerLoop::wait() {
+  const core::Time now = runtime::now();
+  if (was_active_) waiter_.note_activity(now);
+  core::Time deadline = now + kLongestTurn;
+  if (machine_) deadline = std::min(deadline, machine_->next_deadline());
+  if (executor_)
+    if (const auto executor_deadline = executor_->next_deadline()) deadline = std::min(deadline, *executor_deadline);
+  // With the window full, output that waits in pipes must not keep us from sleeping.
+  const bool is_window_full = num_unacknowledged_ >= output_window_;
+  waiter_.wait({executor_ && !is_window_full ? executor_->fd() : -1}, now, deadline);
+}
+
+void WorkerLoop::flush() {
+  const core::Time deadline = now() + kFlushGrace;
+  while (transport_.num_unsent_bytes(transport::kMaster) > 0 && now() < deadline) {
+    (void)transport_.receive();
+    waiter_.wait({}, now(), deadline);
+  }
+}
+
+}  // namespace drover::runtime

@@ -1,0 +1,89 @@
+// A worker: joins its machine, the transport and the executor of commands. One thread, which answers
+// the master whatever the commands do.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "drover/core/worker_machine.hpp"
+#include "drover/exec/command_executor.hpp"
+#include "drover/exec/process_guardian.hpp"
+#include "drover/runtime/waiter.hpp"
+#include "drover/transport/transport.hpp"
+#include "drover/wire/messages.hpp"
+
+namespace drover::runtime {
+
+struct WorkerOptions {
+  std::string host;
+  std::uint32_t num_slots = 1;
+  std::string drover_version;
+};
+
+/// How a worker came to its end.
+enum class WorkerEnd {
+  left,       ///< as the master asked
+  abandoned,  ///< the master is gone: what executed has been ended
+};
+
+class WorkerLoop final : private exec::AttemptHandler {
+ public:
+  /// The arguments outlive the loop.
+  WorkerLoop(WorkerOptions options, transport::Transport& transport, exec::ProcessGuardian& guardian);
+
+  /// Announces the worker and serves until it is told to leave. Throws drover::Error when the
+  /// transport fails.
+  [[nodiscard]] WorkerEnd run();
+
+ private:
+  void take_messages();
+  void take(wire::Welcome& welcome);
+  void take(wire::Ticket& ticket);
+  void take(wire::Recall& recall);
+  void take(wire::Kill& kill);
+  void take(const wire::Drain& drain);
+  void take(const wire::OutputAck& ack);
+  void take(const wire::Ping& ping);
+  template <class Unexpected>
+  void take(const Unexpected& unexpected);
+
+  void on_output(core::AttemptId attempt, core::Stream stream, std::span<const char> bytes) override;
+  void on_ended(core::AttemptResult result) override;
+
+  void handle(const core::WorkerEvent& event);
+  void perform(core::worker_command::Report& command);
+  void perform(const core::worker_command::Start& command);
+  void perform(const core::worker_command::Stop& command);
+  void perform(const core::worker_command::Leave& command);
+  void perform(const core::worker_command::Abandon& command);
+
+  void poll_attempts();
+  void send_outputs();
+  void send(const wire::Message& message);
+  void wait();
+  void flush();
+
+  WorkerOptions options_;
+  transport::Transport& transport_;
+  exec::ProcessGuardian& guardian_;
+  Waiter waiter_;
+  core::Time now_;
+  bool was_active_ = false;
+  std::optional<WorkerEnd> end_;
+
+  // From Welcome on.
+  std::optional<core::WorkerMachine> machine_;
+  std::unique_ptr<exec::CommandExecutor> executor_;
+  std::uint32_t first_job_slot_ = 1;
+  std::uint64_t output_window_ = 0;
+  std::uint64_t num_unacknowledged_ = 0;
+
+  std::vector<wire::OutputChunk> outputs_;  ///< read, and not yet sent
+  std::size_t num_output_bytes_ = 0;
+  std::vector<core::AttemptResult> ended_;  ///< reported by the executor, not yet by the machine
+};
+
+}  // namespace drover::runtime
