@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "drover/support/error.hpp"
 
@@ -14,40 +15,46 @@ namespace drover::cli {
 namespace {
 
 constexpr std::size_t kReadBytes = 64U << 10;
-constexpr std::size_t kMostRecordBytes = 16U << 20;
 
+/// O_NONBLOCK, so that opening a named pipe does not wait for its writer.
 support::UniqueFd open_file(const std::string& path) {
-  support::UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  support::UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
   if (!fd) throw UsageError(system_error("cannot read '" + path + "'", errno).what());
-  struct stat status {};
-  if (::fstat(fd.get(), &status) == 0 && S_ISDIR(status.st_mode))
-    throw UsageError("cannot read '" + path + "': it is a directory, expected a file");
   return fd;
 }
 
-bool is_regular(int fd) {
+bool may_block(int fd, const std::string& name) {
   struct stat status {};
-  return ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+  if (::fstat(fd, &status) != 0) throw UsageError(system_error("cannot read " + name, errno).what());
+  if (S_ISDIR(status.st_mode))
+    throw UsageError(name + " is a directory; expected a file with one command or one argument a line");
+  return !S_ISREG(status.st_mode);
+}
+
+/// Whether a read would not wait: there are bytes, the end, or an error for it to report.
+bool is_ready(int fd) {
+  pollfd polled{fd, POLLIN, 0};
+  return ::poll(&polled, 1, 0) > 0;
 }
 
 }  // namespace
 
 RecordReader::RecordReader(int fd, std::string name, char delimiter)
-    : fd_(fd), name_(std::move(name)), delimiter_(delimiter), may_block_(!is_regular(fd)) {}
+    : fd_(fd), name_(std::move(name)), delimiter_(delimiter), may_block_(may_block(fd_, name_)) {}
 
 RecordReader::RecordReader(const std::string& path, char delimiter)
     : owned_(open_file(path)),
       fd_(owned_.get()),
       name_("'" + path + "'"),
       delimiter_(delimiter),
-      may_block_(!is_regular(fd_)) {}
+      may_block_(may_block(fd_, name_)) {}
 
 RecordReader::State RecordReader::try_next(std::string& record) {
-  while (true) {
-    if (take_buffered(record)) return State::record;
+  while (!take_buffered(record)) {
     if (is_at_end_) return State::end;
-    if (fill() == State::would_block) return State::would_block;
+    if (!fill()) return State::would_block;
   }
+  return State::record;
 }
 
 bool RecordReader::next(std::string& record) {
@@ -59,46 +66,48 @@ bool RecordReader::next(std::string& record) {
   }
 }
 
-bool RecordReader::take_buffered(std::string& record) {
-  const std::size_t end = buffer_.find(delimiter_, scanned_);
-  const bool is_last = end == std::string::npos && is_at_end_ && begin_ < buffer_.size();
-  if (end == std::string::npos && !is_last) {
-    scanned_ = buffer_.size();
-    if (buffer_.size() - begin_ > kMostRecordBytes)
-      throw Error(name_ + " line " + std::to_string(line_ + 1) + " is longer than " +
-                  std::to_string(kMostRecordBytes >> 20U) + " MiB; if its records end with NUL, use --null");
-    return false;
-  }
-  ++line_;
-  const std::size_t length = (is_last ? buffer_.size() : end) - begin_;
-  check(std::string_view(buffer_).substr(begin_, length));
-  record.assign(buffer_, begin_, length);
-  begin_ = is_last ? buffer_.size() : end + 1;
-  scanned_ = begin_;
-  return true;
-}
-
-RecordReader::State RecordReader::fill() {
-  pollfd polled{fd_, POLLIN, 0};
-  if (may_block_ && ::poll(&polled, 1, 0) == 0) return State::would_block;
+bool RecordReader::fill() {
+  if (may_block_ && !is_ready(fd_)) return false;
   buffer_.erase(0, begin_);
   scanned_ -= begin_;
   begin_ = 0;
   const std::size_t size = buffer_.size();
   buffer_.resize(size + kReadBytes);
-  const ssize_t num = ::read(fd_, buffer_.data() + size, kReadBytes);
+  ssize_t num_read = -1;
+  do {
+    num_read = ::read(fd_, buffer_.data() + size, kReadBytes);
+  } while (num_read < 0 && errno == EINTR);
   const int reason = errno;
-  buffer_.resize(size + static_cast<std::size_t>(num > 0 ? num : 0));
-  if (num < 0 && (reason == EAGAIN || reason == EINTR)) return State::would_block;
-  if (num < 0) throw system_error("cannot read " + name_ + " after line " + std::to_string(line_), reason);
-  is_at_end_ = num == 0;
-  return State::record;
+  buffer_.resize(size + static_cast<std::size_t>(num_read > 0 ? num_read : 0));
+  if (num_read < 0 && reason == EAGAIN) return false;
+  if (num_read < 0) throw system_error("cannot read " + describe(num_records_ + 1), reason);
+  is_at_end_ = num_read == 0;
+  return true;
 }
 
-void RecordReader::check(std::string_view record) const {
-  if (delimiter_ != '\0' && record.find('\0') != std::string_view::npos)
-    throw Error(name_ + " line " + std::to_string(line_) +
+bool RecordReader::take_buffered(std::string& record) {
+  std::size_t end = buffer_.find(delimiter_, scanned_);
+  const bool is_delimited = end != std::string::npos;
+  if (!is_delimited) end = scanned_ = buffer_.size();
+  check(end - begin_);
+  if (!is_delimited && (!is_at_end_ || begin_ == end)) return false;
+  record.assign(buffer_, begin_, end - begin_);
+  begin_ = scanned_ = is_delimited ? end + 1 : end;
+  ++num_records_;
+  return true;
+}
+
+void RecordReader::check(std::size_t length) const {
+  if (length > kMostBytes)
+    throw Error(describe(num_records_ + 1) + " is longer than the limit of " + std::to_string(kMostBytes >> 20U) +
+                " MiB" + (delimiter_ == '\0' ? "; are its records lines? then leave out --null" : ""));
+  if (delimiter_ != '\0' && buffer_.find('\0', begin_) < begin_ + length)
+    throw Error(describe(num_records_ + 1) +
                 " contains a NUL byte, which no command can; if its records end with NUL, use --null");
+}
+
+std::string RecordReader::describe(std::uint64_t record_number) const {
+  return name_ + (delimiter_ == '\0' ? " record " : " line ") + std::to_string(record_number);
 }
 
 }  // namespace drover::cli

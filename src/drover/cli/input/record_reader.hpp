@@ -1,53 +1,64 @@
 // Lines, or records that end with NUL, from a descriptor that may be slow.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
-#include <string_view>
 
 #include "drover/support/unique_fd.hpp"
 
 namespace drover::cli {
 
-/// Never blocks in try_next(). Memory: one buffer, and the longest record, which is bounded. One thread.
+/// Splits what it reads into records; their bytes are not interpreted. Does not block, unless told to
+/// wait. A descriptor that may be a terminal or a pipe is asked with poll(2) before each read(2), and
+/// its flags are left alone: O_NONBLOCK would hit every process that shares it. (If another of them
+/// reads what poll promised, a read may block.) Memory: the longest record, which is bounded, and one
+/// read's worth. Not thread-safe.
 class RecordReader {
  public:
   enum class State { record, would_block, end };
 
-  /// Reads from a descriptor that stays the caller's; `name` is for messages.
+  /// The longest record there may be.
+  static constexpr std::size_t kMostBytes = 16U << 20;
+
+  /// Reads from a descriptor that stays the caller's; `name` is for messages. Throws UsageError when
+  /// it is a directory.
   RecordReader(int fd, std::string name, char delimiter);
   /// Opens a file. Throws UsageError when it cannot be read or is a directory.
   RecordReader(const std::string& path, char delimiter);
 
-  /// The next record without its delimiter; the last one need not have one. Throws Error naming the
-  /// source and the line: reading failed, a record is longer than 16 MiB, a line contains NUL.
+  /// The next record without its delimiter; the last one need not have one. `record` is only touched
+  /// when there is one. Throws Error naming the source and the line: reading failed, a record is longer
+  /// than kMostBytes, a line contains NUL.
   [[nodiscard]] State try_next(std::string& record);
 
-  /// As try_next(), but waits.
+  /// As try_next(), but waits; false at the end.
   [[nodiscard]] bool next(std::string& record);
 
-  [[nodiscard]] int fd() const { return fd_; }
-  [[nodiscard]] const std::string& name() const { return name_; }
-  /// The number of the record that was given out last, from 1.
-  [[nodiscard]] std::uint64_t line() const { return line_; }
+  /// Readable when try_next() can make progress after would_block; -1 when that never happens.
+  [[nodiscard]] int wait_fd() const { return may_block_ ? fd_ : -1; }
+
+  /// "'jobs.txt' line 7", the record that was given out last: for messages.
+  [[nodiscard]] std::string position() const { return describe(num_records_); }
 
  private:
+  /// Reads once, if that needs no waiting; false if it does.
+  [[nodiscard]] bool fill();
   [[nodiscard]] bool take_buffered(std::string& record);
-  /// Reads once; would_block if that would wait, end at the end.
-  [[nodiscard]] State fill();
-  void check(std::string_view record) const;
+  /// Throws what try_next() promises for a record, or the part of it that is there, at `begin_`.
+  void check(std::size_t length) const;
+  [[nodiscard]] std::string describe(std::uint64_t record_number) const;
 
   support::UniqueFd owned_;
   int fd_;
   std::string name_;
   char delimiter_;
-  bool may_block_ = true;
+  bool may_block_;
   bool is_at_end_ = false;
-  std::uint64_t line_ = 0;
+  std::uint64_t num_records_ = 0;  ///< given out
   std::string buffer_;
   std::size_t begin_ = 0;    ///< of what has not been given out
-  std::size_t scanned_ = 0;  ///< no delimiter before this
+  std::size_t scanned_ = 0;  ///< no delimiter between begin_ and here
 };
 
 }  // namespace drover::cli

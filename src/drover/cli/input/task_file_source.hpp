@@ -15,7 +15,7 @@ class TaskFileSource final : public runtime::TaskSource {
       : reader_(std::move(reader)), null_separated_(null_separated) {}
 
   Batch pull(std::size_t max) override;
-  [[nodiscard]] int wait_fd() const override { return reader_.fd(); }
+  [[nodiscard]] int wait_fd() const override { return reader_.wait_fd(); }
 
  private:
   void take(std::string record, std::vector<core::TaskSpec>& tasks);

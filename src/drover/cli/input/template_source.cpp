@@ -89,7 +89,7 @@ bool TemplateSource::advance_others() {
 
 int TemplateSource::wait_fd() const {
   const auto* reader = std::get_if<RecordReader>(&first_);
-  return reader != nullptr ? reader->fd() : -1;
+  return reader != nullptr ? reader->wait_fd() : -1;
 }
 
 }  // namespace drover::cli
