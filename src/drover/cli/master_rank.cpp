@@ -93,7 +93,7 @@ core::ExecProfile exec_profile(const RunOptions& options, const journal::RunDire
 }
 
 runtime::MasterOptions master_options(const RunOptions& options, const journal::RunDirectory& run,
-                                      std::size_t num_workers) {
+                                      std::uint32_t num_workers) {
   runtime::MasterOptions master;
   master.policy.retry = options.retry;
   master.policy.halt = options.halt;
@@ -104,7 +104,7 @@ runtime::MasterOptions master_options(const RunOptions& options, const journal::
   master.profile = exec_profile(options, run);
   master.heartbeat = options.heartbeat;
   master.master_lease = 3 * options.lease;
-  master.num_expected_workers = num_workers;
+  master.num_world_workers = num_workers;
   master.drover_version = version();
   return master;
 }
@@ -161,7 +161,7 @@ class Batch {
 
   const RunInvocation& invocation_;
   const RunOptions& options_ = invocation_.options;
-  std::size_t num_workers_;
+  std::uint32_t num_workers_;
   transport::Transport& transport_;
   runtime::SignalInbox& signals_;
   core::Time started_ = runtime::now();
@@ -180,7 +180,7 @@ class Batch {
 Batch::Batch(const RunInvocation& invocation, transport::MpiSession& mpi, transport::Transport& transport,
              runtime::SignalInbox& signals)
     : invocation_(invocation),
-      num_workers_(static_cast<std::size_t>(mpi.size() - 1)),
+      num_workers_(static_cast<std::uint32_t>(mpi.size() - 1)),
       transport_(transport),
       signals_(signals),
       source_(open_input(input_options(invocation), STDIN_FILENO)),

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -31,10 +32,26 @@ struct TasksSubmitted {
 /// The batch's input has been read to its end.
 struct InputEnded {};
 
-/// A rank says that it is there and ready to work.
+/// These tasks are not wanted any more.
+struct CancelRequested {
+  std::vector<TaskId> tasks;
+};
+
+/// A group is connected. Its number and those of its members come from next_group() and next_worker().
+struct GroupFormed {
+  GroupSource source{};
+  std::uint32_t population = 0;
+  std::string hosts;
+};
+
+/// A group that was asked for does not come.
+struct GrowthFailed {
+  std::string reason;
+};
+
+/// A member of a group says that it is there and ready to work.
 struct WorkerAnnounced {
   WorkerId worker;
-  GroupId group;
   std::string host;
   std::int32_t pid = 0;
   std::uint32_t num_slots = 1;
@@ -67,6 +84,18 @@ struct DrainRequested {
 struct StopRequested {
   StopReason reason{};
   bool kill = false;
+  /// End what still executes at this time.
+  std::optional<Time> kill_at;
+};
+
+/// The run's time ends then: nothing is started that cannot finish by then.
+struct TimeLimited {
+  Time end;
+};
+
+/// The master is going to be deaf for so long: give workers enough to do.
+struct PauseAhead {
+  Duration length{};
 };
 
 /// What lies behind the scheduler (journal, outputs) cannot keep up: dispatch nothing for now.
@@ -79,9 +108,10 @@ struct Ticked {};
 
 }  // namespace event
 
-using Event = std::variant<event::TasksSubmitted, event::InputEnded, event::WorkerAnnounced, event::WorkerReported,
-                           event::WorkerLeft, event::WorkerFailed, event::DrainRequested, event::StopRequested,
-                           event::HoldChanged, event::Ticked>;
+using Event = std::variant<event::TasksSubmitted, event::InputEnded, event::CancelRequested, event::GroupFormed,
+                           event::GrowthFailed, event::WorkerAnnounced, event::WorkerReported, event::WorkerLeft,
+                           event::WorkerFailed, event::DrainRequested, event::StopRequested, event::TimeLimited,
+                           event::PauseAhead, event::HoldChanged, event::Ticked>;
 
 namespace command {
 
@@ -120,6 +150,17 @@ struct Forget {
   WorkerId worker;
 };
 
+/// No member of the group is left: let go of what connects it.
+struct ReleaseGroup {
+  GroupId group;
+  GroupEnd how{};
+};
+
+/// Bring in a group of so many workers on this host; to be answered by GroupFormed or GrowthFailed.
+struct Grow {
+  std::uint32_t population = 0;
+};
+
 /// A worker that is not one (any more) was heard: tell it to leave, take nothing from it.
 struct Fence {
   WorkerId worker;
@@ -142,8 +183,9 @@ struct DiscardOutput {
 
 }  // namespace command
 
-using Command = std::variant<command::Welcome, command::SendTicket, command::Recall, command::Kill, command::Drain,
-                             command::Forget, command::Fence, command::Deliver, command::DiscardOutput>;
+using Command =
+    std::variant<command::Welcome, command::SendTicket, command::Recall, command::Kill, command::Drain, command::Forget,
+                 command::ReleaseGroup, command::Grow, command::Fence, command::Deliver, command::DiscardOutput>;
 
 /// What handling an event came to: record the facts first, then perform the commands, each in order.
 struct Outbox {

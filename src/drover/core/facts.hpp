@@ -24,8 +24,28 @@ enum class WorkerEnd : std::uint8_t {
   refused,  ///< never became a worker: another version, a damaged message
 };
 
+/// How a group came in.
+enum class GroupSource : std::uint8_t {
+  world,  ///< with the master, by the launcher
+  spawn,  ///< MPI_Comm_spawn by the master
+  join,   ///< by a launcher of its own, connected later
+};
+
+/// How a group came to its end.
+enum class GroupEnd : std::uint8_t {
+  left,  ///< every member left as it was asked to
+  lost,  ///< some were lost, or never announced themselves
+};
+
 /// Why nothing more is dispatched.
-enum class StopReason : std::uint8_t { requested, halt_policy, time_limit, internal };
+enum class StopReason : std::uint8_t {
+  requested,
+  halt_policy,
+  time_limit,
+  rollover,    ///< the run goes on in a new MPI job
+  no_workers,  ///< none is left, and none came for as long as was to be waited
+  internal,
+};
 
 namespace fact {
 
@@ -38,6 +58,39 @@ struct TaskAccepted {
 
 /// The batch has no further tasks.
 struct InputEnded {};
+
+/// A group is connected; its members `first_worker .. first_worker + population - 1` are still to
+/// announce themselves.
+struct GroupFormed {
+  GroupId group;
+  GroupSource source{};
+  WorkerId first_worker;
+  std::uint32_t population = 0;
+  std::string hosts;  ///< as they were asked for; empty: nobody did
+};
+
+/// No member is left.
+struct GroupEnded {
+  GroupId group;
+  GroupEnd how{};
+};
+
+/// More workers were asked for.
+struct GrowthRequested {
+  std::uint32_t population = 0;
+  std::string reason;
+};
+
+/// A group that was asked for does not come.
+struct GrowthFailed {
+  std::string reason;
+};
+
+/// The host gets no more work.
+struct HostQuarantined {
+  std::string host;
+  std::string reason;
+};
 
 struct WorkerJoined {
   WorkerId worker;
@@ -99,6 +152,11 @@ struct TaskDelayed {
   Time until;
 };
 
+/// The task is to end as cancelled, unless an attempt ends first.
+struct TaskCancelRequested {
+  TaskId task;
+};
+
 struct TaskEnded {
   TaskId task;
   OwnerId owner;
@@ -113,10 +171,11 @@ struct DispatchStopped {
 
 }  // namespace fact
 
-using Fact =
-    std::variant<fact::TaskAccepted, fact::InputEnded, fact::WorkerJoined, fact::WorkerEnded, fact::WorkerDraining,
-                 fact::AttemptDispatched, fact::AttemptStarted, fact::AttemptEnded, fact::AttemptSuperseded,
-                 fact::AttemptHandedBack, fact::AttemptLost, fact::TaskDelayed, fact::TaskEnded, fact::DispatchStopped>;
+using Fact = std::variant<fact::TaskAccepted, fact::InputEnded, fact::GroupFormed, fact::GroupEnded,
+                          fact::GrowthRequested, fact::GrowthFailed, fact::HostQuarantined, fact::WorkerJoined,
+                          fact::WorkerEnded, fact::WorkerDraining, fact::AttemptDispatched, fact::AttemptStarted,
+                          fact::AttemptEnded, fact::AttemptSuperseded, fact::AttemptHandedBack, fact::AttemptLost,
+                          fact::TaskDelayed, fact::TaskCancelRequested, fact::TaskEnded, fact::DispatchStopped>;
 
 [[nodiscard]] constexpr std::string_view to_string(TaskEnd how) {
   switch (how) {
@@ -146,6 +205,28 @@ using Fact =
   return "";
 }
 
+[[nodiscard]] constexpr std::string_view to_string(GroupSource source) {
+  switch (source) {
+    case GroupSource::world:
+      return "world";
+    case GroupSource::spawn:
+      return "spawn";
+    case GroupSource::join:
+      return "join";
+  }
+  return "";
+}
+
+[[nodiscard]] constexpr std::string_view to_string(GroupEnd how) {
+  switch (how) {
+    case GroupEnd::left:
+      return "left";
+    case GroupEnd::lost:
+      return "lost";
+  }
+  return "";
+}
+
 [[nodiscard]] constexpr std::string_view to_string(StopReason reason) {
   switch (reason) {
     case StopReason::requested:
@@ -154,6 +235,10 @@ using Fact =
       return "halt_policy";
     case StopReason::time_limit:
       return "time_limit";
+    case StopReason::rollover:
+      return "rollover";
+    case StopReason::no_workers:
+      return "no_workers";
     case StopReason::internal:
       return "internal";
   }

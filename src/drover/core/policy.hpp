@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "drover/core/task.hpp"
 
@@ -54,13 +55,41 @@ struct CreditPolicy {
                                        std::uint64_t num_slots) const;
 };
 
+/// How the farm changes by itself.
+struct ScalePolicy {
+  /// Grow up to so many workers, counting those that are on their way; 0: never by itself.
+  std::uint32_t max_workers = 0;
+  /// Grow when at least so many tasks wait for a worker.
+  std::uint64_t backlog = 1;
+  /// Pause between two growths; doubles after each that failed.
+  Duration cool_down = std::chrono::seconds(10);
+  /// Replace workers of this host that were lost: so many over the run.
+  std::uint32_t max_respawns = 0;
+  /// Pause before a replacement; doubles while replacements are lost without having succeeded once.
+  Duration respawn_delay = std::chrono::seconds(1);
+  /// The host whose lost workers are replaced: the master's.
+  std::string local_host;
+  /// Let a group go that came later than the world and had nothing to do for so long.
+  std::optional<Duration> idle_timeout;
+};
+
 /// All that decides a scheduler's behaviour.
 struct Policy {
   RetryPolicy retry;
   HaltPolicy halt;
   CreditPolicy credit;
+  ScalePolicy scale;
   /// How long a worker is trusted without a word from it.
   Duration lease = std::chrono::seconds(10);
+  /// How long the members of a new group have to announce themselves.
+  Duration announce_grace = std::chrono::seconds(60);
+  /// How long a run with work and without workers, and none on the way, waits for some.
+  Duration worker_wait = std::chrono::minutes(5);
+  /// A host that lost so many workers with no success in between gets no more work, unless it is the
+  /// only one with workers; 0: never.
+  std::uint32_t max_host_losses = 5;
+  /// What a task may need, for the time limit; else the mean of those that ended.
+  std::optional<Duration> time_request;
   /// A task that was executing in this many workers as they died is quarantined.
   std::uint32_t max_worker_kills = 3;
   /// How long workers have for leaving once the run is over.

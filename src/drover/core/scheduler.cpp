@@ -21,17 +21,13 @@ namespace drover::core {
 
 namespace {
 
-/// Attempts a slot, times this, is a worker's load: an integer, so that order is exact.
-constexpr std::uint64_t kLoadScale = 1 << 20;
 /// A worker with less than this waiting is not worth a recall: the answer takes as long.
 constexpr Duration kShortestRecall = std::chrono::milliseconds(2);
 constexpr std::size_t kLargestTicketBytes = 1 << 20;
-/// Weight of the newest runtime in the moving mean, as a divisor.
-constexpr Duration::rep kMeanWeight = 8;
 
 }  // namespace
 
-Scheduler::Scheduler(Policy policy) : policy_(policy) {}
+Scheduler::Scheduler(Policy policy) : policy_(std::move(policy)), growth_(policy_.scale) {}
 
 Outbox Scheduler::handle(const Event& event, Time now) {
   assert(now >= now_);
@@ -60,17 +56,44 @@ void Scheduler::on(const event::InputEnded&) {
   if (!is_input_ended_) emit(fact::InputEnded{});
 }
 
+void Scheduler::on(const event::CancelRequested& event) {
+  for (const TaskId id : event.tasks) {
+    const auto found = tasks_.find(id);
+    if (found == tasks_.end() || found->second.is_cancelled) continue;
+    emit(fact::TaskCancelRequested{id});
+    if (const auto* state = std::get_if<Dispatched>(&found->second.state))
+      out_.commands.push_back(command::Kill{state->worker, {{id, found->second.num_attempts}}});
+    end_if_cancelled(id);
+  }
+}
+
+void Scheduler::on(const event::GroupFormed& event) {
+  const GroupId id = next_group_;
+  emit(fact::GroupFormed{id, event.source, next_worker_, event.population, event.hosts});
+  groups_.at(id).announce_deadline = now_ + policy_.announce_grace;
+  groups_.at(id).idle_since = now_;
+  if (event.source != GroupSource::world) growth_.on_formed(now_);
+  end_group_if_empty(id);
+}
+
+void Scheduler::on(const event::GrowthFailed& event) {
+  emit(fact::GrowthFailed{event.reason});
+  growth_.on_failed(now_);
+}
+
 void Scheduler::on(const event::WorkerAnnounced& event) {
   if (workers_.contains(event.worker)) return;
-  if (phase_ == Phase::closing || phase_ == Phase::closed) {
+  const std::optional<GroupId> group = group_awaiting(event.worker);
+  if (!group || phase_ == Phase::closing || phase_ == Phase::closed || quarantined_hosts_.contains(event.host)) {
     out_.commands.push_back(command::Fence{event.worker});
     return;
   }
   const std::uint32_t num_slots = std::max(event.num_slots, 1U);
   const std::uint32_t first = free_job_slots(num_slots);
-  emit(fact::WorkerJoined{event.worker, event.group, event.host, event.pid, num_slots, first});
+  emit(fact::WorkerJoined{event.worker, *group, event.host, event.pid, num_slots, first});
   workers_.at(event.worker).last_heard = now_;
-  out_.commands.push_back(command::Welcome{event.worker, event.group, first});
+  workers_.at(event.worker).last_dispatch = now_;
+  out_.commands.push_back(command::Welcome{event.worker, *group, first});
 }
 
 void Scheduler::on(const event::WorkerReported& event) {
@@ -87,8 +110,10 @@ void Scheduler::on(const event::WorkerReported& event) {
       emit(fact::AttemptStarted{attempt});
   for (const AttemptResult& result : event.ended) on_ended(event.worker, result);
   for (const AttemptId attempt : event.handed_back) {
-    if (dispatched(attempt, event.worker) != nullptr) emit(fact::AttemptHandedBack{attempt});
     out_.commands.push_back(command::DiscardOutput{attempt});
+    if (dispatched(attempt, event.worker) == nullptr) continue;
+    emit(fact::AttemptHandedBack{attempt});
+    end_if_cancelled(attempt.task);
   }
   // Whatever it says may be the answer to a recall; one too many costs a message.
   found->second.recalled = false;
@@ -101,11 +126,16 @@ void Scheduler::on_ended(WorkerId worker, const AttemptResult& result) {
     return;
   }
   emit(fact::AttemptEnded{result, worker});
-  if (is_success(result.outcome)) return end_task(attempt.task, TaskEnd::succeeded, attempt);
+  if (is_success(result.outcome)) {
+    growth_.on_success();
+    if (!host_losses_.empty()) host_losses_.erase(workers_.at(worker).host);
+    return end_task(attempt.task, TaskEnd::succeeded, attempt);
+  }
   const Task& task = tasks_.at(attempt.task);
   const bool is_killed = std::holds_alternative<Killed>(result.outcome);
-  if (is_killed || task.num_failures <= policy_.retry.max_retries) {
+  if (is_killed || task.is_cancelled || task.num_failures <= policy_.retry.max_retries) {
     out_.commands.push_back(command::DiscardOutput{attempt});
+    if (task.is_cancelled) return end_if_cancelled(attempt.task);
     if (!is_killed) emit(fact::TaskDelayed{attempt.task, now_ + policy_.retry.delay(task.num_failures)});
     return;
   }
@@ -114,26 +144,37 @@ void Scheduler::on_ended(WorkerId worker, const AttemptResult& result) {
 }
 
 void Scheduler::on(const event::WorkerLeft& event) {
-  if (workers_.contains(event.worker)) end_worker(event.worker, WorkerEnd::drained, "");
+  end_worker(event.worker, WorkerEnd::drained, "");
 }
 
 void Scheduler::on(const event::WorkerFailed& event) {
-  if (workers_.contains(event.worker)) end_worker(event.worker, WorkerEnd::lost, event.reason);
+  end_worker(event.worker, WorkerEnd::lost, event.reason);
 }
 
 void Scheduler::on(const event::DrainRequested& event) {
-  for (const WorkerId id : event.workers) {
-    const auto found = workers_.find(id);
-    if (found == workers_.end() || (found->second.draining && !event.now)) continue;
-    if (!found->second.draining) emit(fact::WorkerDraining{id});
-    out_.commands.push_back(command::Drain{id, event.now});
-  }
+  for (const WorkerId id : event.workers) drain_worker(id, event.now);
+}
+
+void Scheduler::drain_worker(WorkerId id, bool now) {
+  const auto found = workers_.find(id);
+  if (found == workers_.end() || (found->second.draining && !now)) return;
+  if (!found->second.draining) emit(fact::WorkerDraining{id});
+  out_.commands.push_back(command::Drain{id, now});
 }
 
 void Scheduler::on(const event::StopRequested& event) {
   if (phase_ == Phase::closing || phase_ == Phase::closed || (stop_reason_ && (is_killing_ || !event.kill))) return;
+  if (event.kill_at) kill_at_ = std::min(kill_at_.value_or(*event.kill_at), *event.kill_at);
   emit(fact::DispatchStopped{event.reason, event.kill});
   withdraw_dispatched(event.kill);
+}
+
+void Scheduler::on(const event::TimeLimited& event) {
+  time_end_ = event.end;
+}
+
+void Scheduler::on(const event::PauseAhead& event) {
+  pause_ahead_ = event.length;
 }
 
 void Scheduler::on(const event::HoldChanged& event) {
@@ -148,6 +189,8 @@ void Scheduler::on(const event::Ticked&) {
   last_tick_ = now_;
   has_ticked_ = true;
   expire_leases();
+  expire_groups();
+  expire_run();
 }
 
 void Scheduler::expire_leases() {
@@ -160,9 +203,53 @@ void Scheduler::expire_leases() {
     end_worker(workers_.begin()->first, WorkerEnd::lost, "did not leave in time at the end of the run");
 }
 
-/// Ends a worker and takes back what it held. Those that it executed are charged for its death; if
-/// it died without a word of what it began, those that it was to begin first are.
+/// Members that never came, and groups with nothing to do.
+void Scheduler::expire_groups() {
+  std::vector<WorkerId> absent;
+  std::vector<WorkerId> idle;
+  for (auto& [id, group] : groups_) {
+    if (now_ >= (phase_ == Phase::closing ? closing_deadline_ : group.announce_deadline))
+      absent.insert(absent.end(), group.pending.begin(), group.pending.end());
+    if (group.source == GroupSource::world || !policy_.scale.idle_timeout) continue;
+    for (const WorkerId member : group.members) {
+      const Worker& worker = workers_.at(member);
+      group.idle_since = std::max(group.idle_since, worker.held.empty() ? worker.last_dispatch : now_);
+    }
+    if (group.pending.empty() && now_ - group.idle_since >= *policy_.scale.idle_timeout)
+      idle.insert(idle.end(), group.members.begin(), group.members.end());
+  }
+  for (const WorkerId id : absent) end_worker(id, WorkerEnd::lost, "did not announce itself in time");
+  for (const WorkerId id : idle) drain_worker(id, false);
+}
+
+/// The run's own times: its limit, and what a stop leaves to those that execute.
+void Scheduler::expire_run() {
+  if (time_end_ && now_ >= *time_end_ && !tasks_.empty())
+    on(event::StopRequested{StopReason::time_limit, true, std::nullopt});
+  if (phase_ == Phase::stopping && kill_at_ && now_ >= *kill_at_)
+    on(event::StopRequested{*stop_reason_, true, std::nullopt});
+}
+
+/// Ends a member of a group, whether it has announced itself or not; others are not there any more.
 void Scheduler::end_worker(WorkerId id, WorkerEnd how, const std::string& reason) {
+  const auto found = workers_.find(id);
+  const std::optional<GroupId> group = found != workers_.end() ? found->second.group : group_awaiting(id);
+  if (!group) return;
+  const bool is_lost = how == WorkerEnd::lost;
+  const std::string host = found != workers_.end() ? found->second.host : std::string();
+  if (found != workers_.end()) take_back_held(id, is_lost);
+  emit(fact::WorkerEnded{id, how, reason});
+  out_.commands.push_back(command::Forget{id});
+  if (is_lost && phase_ == Phase::running && !host.empty()) {
+    if (host == policy_.scale.local_host) growth_.on_local_loss(now_);
+    judge_host(host);
+  }
+  end_group_if_empty(*group);
+}
+
+/// Takes back what a worker held. Those that it executed are charged for its loss; if it was lost
+/// without a word of what it began, those that it was to begin first are.
+void Scheduler::take_back_held(WorkerId id, bool is_lost) {
   const Worker& worker = workers_.at(id);
   std::vector<std::pair<AttemptId, bool>> held;
   bool knows_started = false;
@@ -175,14 +262,36 @@ void Scheduler::end_worker(WorkerId id, WorkerEnd how, const std::string& reason
   if (!knows_started)
     for (std::size_t i = 0; i < held.size() && i < worker.num_slots; ++i) held[i].second = true;
   for (const auto& [attempt, executing] : held) {
-    const bool charged = executing && how == WorkerEnd::lost;
-    emit(fact::AttemptLost{attempt, id, charged});
+    emit(fact::AttemptLost{attempt, id, executing && is_lost});
     out_.commands.push_back(command::DiscardOutput{attempt});
-    if (tasks_.at(attempt.task).num_worker_kills >= policy_.max_worker_kills)
+    const Task& task = tasks_.at(attempt.task);
+    if (task.num_worker_kills >= policy_.max_worker_kills)
       end_task(attempt.task, TaskEnd::quarantined, AttemptId{attempt.task, 0});
+    else
+      end_if_cancelled(attempt.task);
   }
-  emit(fact::WorkerEnded{id, how, reason});
-  out_.commands.push_back(command::Forget{id});
+}
+
+void Scheduler::end_group_if_empty(GroupId id) {
+  const Group& group = groups_.at(id);
+  if (!group.pending.empty() || !group.members.empty()) return;
+  const GroupEnd how = group.has_losses ? GroupEnd::lost : GroupEnd::left;
+  emit(fact::GroupEnded{id, how});
+  out_.commands.push_back(command::ReleaseGroup{id, how});
+}
+
+/// A host that loses one worker after the other is given no more work; the last one that has workers
+/// is spared, or the run would end with it.
+void Scheduler::judge_host(const std::string& host) {
+  const std::uint32_t num_losses = ++host_losses_[host];
+  if (policy_.max_host_losses == 0 || num_losses < policy_.max_host_losses || quarantined_hosts_.contains(host)) return;
+  const auto is_elsewhere = [&](const auto& entry) { return entry.second.host != host && !entry.second.draining; };
+  if (std::none_of(workers_.begin(), workers_.end(), is_elsewhere)) return;
+  emit(fact::HostQuarantined{host, "lost " + std::to_string(num_losses) + " workers with no success in between"});
+  std::vector<WorkerId> there;
+  for (const auto& [id, worker] : workers_)
+    if (worker.host == host) there.push_back(id);
+  for (const WorkerId id : there) drain_worker(id, false);
 }
 
 void Scheduler::end_task(TaskId id, TaskEnd how, AttemptId attempt) {
@@ -191,15 +300,25 @@ void Scheduler::end_task(TaskId id, TaskEnd how, AttemptId attempt) {
   emit(fact::TaskEnded{id, owner, how});
 }
 
+/// A task that is cancelled ends once no worker has it.
+void Scheduler::end_if_cancelled(TaskId id) {
+  const Task& task = tasks_.at(id);
+  if (task.is_cancelled && !std::holds_alternative<Dispatched>(task.state))
+    end_task(id, TaskEnd::cancelled, AttemptId{id, 0});
+}
+
 // --- consequences -----------------------------------------------------------------------------
 
 void Scheduler::settle() {
   release_delayed();
   judge_halt();
+  judge_workers();
+  grow();
   dispatch();
   send_tickets();
   balance();
   advance_phase();
+  pause_ahead_.reset();
 }
 
 void Scheduler::release_delayed() {
@@ -214,12 +333,35 @@ void Scheduler::release_delayed() {
 void Scheduler::judge_halt() {
   if (stop_reason_ || phase_ != Phase::running) return;
   if (!policy_.halt.is_reached(totals_.accepted, totals_.succeeded, totals_.unsuccessful())) return;
-  on(event::StopRequested{StopReason::halt_policy, policy_.halt.when == HaltPolicy::When::now});
+  on(event::StopRequested{StopReason::halt_policy, policy_.halt.when == HaltPolicy::When::now, std::nullopt});
+}
+
+/// A run with work and nobody to do it, now or soon, waits for a while.
+void Scheduler::judge_workers() {
+  const bool waits = phase_ == Phase::running && workers_.empty() && !expects_workers() && !tasks_.empty();
+  if (!waits) {
+    no_workers_since_.reset();
+    return;
+  }
+  if (!no_workers_since_) no_workers_since_ = now_;
+  if (now_ - *no_workers_since_ >= policy_.worker_wait)
+    on(event::StopRequested{StopReason::no_workers, false, std::nullopt});
+}
+
+void Scheduler::grow() {
+  if (phase_ != Phase::running) return;
+  const std::optional<Wanted> wanted = growth_.due(ready_.size(), workers_.size() + num_pending_, now_);
+  if (!wanted) return;
+  growth_.on_requested(*wanted, now_);
+  emit(fact::GrowthRequested{wanted->population, wanted->reason});
+  out_.commands.push_back(command::Grow{wanted->population});
 }
 
 /// Gives ready tasks to the least loaded workers: first to every free slot, then ahead of them.
 void Scheduler::dispatch() {
-  if (is_held_ || phase_ != Phase::running) return;
+  if (is_held_ || phase_ != Phase::running || ready_.empty()) return;
+  if (time_end_ && now_ + expected_runtime() > *time_end_)
+    return on(event::StopRequested{StopReason::time_limit, false, *time_end_});
   while (!ready_.empty() && !loads_.empty()) {
     const WorkerId id = loads_.begin()->second;
     const Worker& worker = workers_.at(id);
@@ -288,7 +430,7 @@ void Scheduler::advance_phase() {
       out_.commands.push_back(command::Drain{id, false});
     }
   }
-  if (phase_ == Phase::closing && workers_.empty()) phase_ = Phase::closed;
+  if (phase_ == Phase::closing && workers_.empty() && num_pending_ == 0) phase_ = Phase::closed;
 }
 
 /// Takes back what is with workers: all that has not begun, and with `kill` what executes too.
@@ -301,278 +443,6 @@ void Scheduler::withdraw_dispatched(bool kill) {
     else
       out_.commands.push_back(command::Recall{id, std::move(attempts)});
   }
-}
-
-// --- facts ------------------------------------------------------------------------------------
-
-void Scheduler::apply_one(const fact::TaskAccepted& fact) {
-  totals_.accepted = std::max(totals_.accepted, fact.task.value);
-  Task& task = tasks_[fact.task];
-  task.owner = fact.owner;
-  task.spec = fact.spec;
-  enter_ready(fact.task, task);
-}
-
-void Scheduler::apply_one(const fact::InputEnded&) {
-  is_input_ended_ = true;
-}
-
-void Scheduler::apply_one(const fact::WorkerJoined& fact) {
-  Worker& worker = workers_[fact.worker];
-  worker.group = fact.group;
-  worker.host = fact.host;
-  worker.num_slots = fact.num_slots;
-  worker.first_job_slot = fact.first_job_slot;
-  worker.last_heard = now_;
-  job_slots_[fact.first_job_slot] = fact.num_slots;
-  num_slots_ += fact.num_slots;
-  ++totals_.workers_joined;
-  loads_.insert(load_of(fact.worker, worker));
-}
-
-void Scheduler::apply_one(const fact::WorkerEnded& fact) {
-  const auto found = workers_.find(fact.worker);
-  if (found == workers_.end()) return;
-  assert(found->second.held.empty());
-  loads_.erase(load_of(fact.worker, found->second));
-  job_slots_.erase(found->second.first_job_slot);
-  num_slots_ -= found->second.num_slots;
-  if (fact.how == WorkerEnd::lost) ++totals_.workers_lost;
-  workers_.erase(found);
-}
-
-void Scheduler::apply_one(const fact::WorkerDraining& fact) {
-  Worker& worker = workers_.at(fact.worker);
-  loads_.erase(load_of(fact.worker, worker));
-  worker.draining = true;
-}
-
-void Scheduler::apply_one(const fact::AttemptDispatched& fact) {
-  Task& task = tasks_.at(fact.attempt.task);
-  leave_state(fact.attempt.task, task);
-  task.num_attempts = fact.attempt.n;
-  task.state = Dispatched{fact.worker, next_position_, false};
-  ++num_dispatched_;
-  hold(fact.worker, workers_.at(fact.worker), fact.attempt.task);
-}
-
-void Scheduler::apply_one(const fact::AttemptStarted& fact) {
-  std::get<Dispatched>(tasks_.at(fact.attempt.task).state).started = true;
-  ++num_executing_;
-}
-
-void Scheduler::apply_one(const fact::AttemptEnded& fact) {
-  Task& task = tasks_.at(fact.result.attempt.task);
-  leave_state(fact.result.attempt.task, task);
-  enter_ready(fact.result.attempt.task, task);
-  if (!is_success(fact.result.outcome) && !std::holds_alternative<Killed>(fact.result.outcome)) ++task.num_failures;
-  const Duration runtime = fact.result.runtime;
-  mean_runtime_ = mean_runtime_ ? *mean_runtime_ + (runtime - *mean_runtime_) / kMeanWeight : runtime;
-}
-
-void Scheduler::apply_one(const fact::AttemptSuperseded&) {
-  ++totals_.superseded;
-}
-
-void Scheduler::apply_one(const fact::AttemptHandedBack& fact) {
-  Task& task = tasks_.at(fact.attempt.task);
-  leave_state(fact.attempt.task, task);
-  enter_ready(fact.attempt.task, task);
-}
-
-void Scheduler::apply_one(const fact::AttemptLost& fact) {
-  Task& task = tasks_.at(fact.attempt.task);
-  leave_state(fact.attempt.task, task);
-  enter_ready(fact.attempt.task, task);
-  ++totals_.lost_attempts;
-  if (fact.charged) ++task.num_worker_kills;
-}
-
-void Scheduler::apply_one(const fact::TaskDelayed& fact) {
-  Task& task = tasks_.at(fact.task);
-  leave_state(fact.task, task);
-  task.state = Delayed{fact.until};
-  delayed_.emplace(fact.until, fact.task);
-}
-
-void Scheduler::apply_one(const fact::TaskEnded& fact) {
-  leave_state(fact.task, tasks_.at(fact.task));
-  tasks_.erase(fact.task);
-  switch (fact.how) {
-    case TaskEnd::succeeded:
-      ++totals_.succeeded;
-      break;
-    case TaskEnd::failed:
-      ++totals_.failed;
-      break;
-    case TaskEnd::timed_out:
-      ++totals_.timed_out;
-      break;
-    case TaskEnd::cancelled:
-      ++totals_.cancelled;
-      break;
-    case TaskEnd::quarantined:
-      ++totals_.quarantined;
-      break;
-  }
-}
-
-void Scheduler::apply_one(const fact::DispatchStopped& fact) {
-  if (!stop_reason_) stop_reason_ = fact.reason;
-  is_killing_ = is_killing_ || fact.kill;
-  phase_ = Phase::stopping;
-}
-
-// --- small parts ------------------------------------------------------------------------------
-
-/// Takes a task out of whatever index its state put it in; a state is entered right after.
-void Scheduler::leave_state(TaskId id, Task& task) {
-  if (std::holds_alternative<Ready>(task.state)) {
-    ready_.erase(id);
-    queued_bytes_ -= task.spec.payload.size();
-  } else if (const auto* delayed = std::get_if<Delayed>(&task.state)) {
-    delayed_.erase({delayed->until, id});
-  } else {
-    const auto state = std::get<Dispatched>(task.state);
-    if (state.started) --num_executing_;
-    --num_dispatched_;
-    release(state.worker, workers_.at(state.worker), state.position);
-  }
-}
-
-void Scheduler::enter_ready(TaskId id, Task& task) {
-  task.state = Ready{};
-  ready_.insert(id);
-  queued_bytes_ += task.spec.payload.size();
-}
-
-void Scheduler::hold(WorkerId id, Worker& worker, TaskId task) {
-  const bool is_open = loads_.erase(load_of(id, worker)) > 0;
-  worker.held.emplace(next_position_++, task);
-  if (is_open) loads_.insert(load_of(id, worker));
-}
-
-void Scheduler::release(WorkerId id, Worker& worker, std::uint64_t position) {
-  const bool is_open = loads_.erase(load_of(id, worker)) > 0;
-  worker.held.erase(position);
-  if (is_open) loads_.insert(load_of(id, worker));
-}
-
-Scheduler::Load Scheduler::load_of(WorkerId id, const Worker& worker) const {
-  return {worker.held.size() * kLoadScale / worker.num_slots, id};
-}
-
-std::uint32_t Scheduler::credit_per_slot() const {
-  return policy_.credit.per_slot(mean_runtime_, ready_.size(), num_slots_);
-}
-
-/// The lowest job slot with `num - 1` free ones behind it.
-std::uint32_t Scheduler::free_job_slots(std::uint32_t num) const {
-  std::uint32_t first = 1;
-  for (const auto& [taken, count] : job_slots_) {
-    if (taken >= first + num) break;
-    first = taken + count;
-  }
-  return first;
-}
-
-const Scheduler::Dispatched* Scheduler::dispatched(AttemptId attempt, WorkerId worker) const {
-  const auto found = tasks_.find(attempt.task);
-  if (found == tasks_.end() || found->second.num_attempts != attempt.n) return nullptr;
-  const auto* state = std::get_if<Dispatched>(&found->second.state);
-  return state != nullptr && state->worker == worker ? state : nullptr;
-}
-
-bool Scheduler::is_current(AttemptId attempt, WorkerId worker) const {
-  return dispatched(attempt, worker) != nullptr;
-}
-
-const std::string& Scheduler::tag(TaskId task) const {
-  const TaskSpec& spec = tasks_.at(task).spec;
-  return spec.tag.empty() ? spec.payload : spec.tag;
-}
-
-std::vector<AttemptId> Scheduler::held_attempts(const Worker& worker, bool started_too) const {
-  std::vector<AttemptId> attempts;
-  for (const auto& [position, id] : worker.held) {
-    const Task& task = tasks_.at(id);
-    if (started_too || !std::get<Dispatched>(task.state).started) attempts.push_back({id, task.num_attempts});
-  }
-  return attempts;
-}
-
-Time Scheduler::next_deadline() const {
-  Time deadline = now_ + policy_.lease / 4;
-  if (!delayed_.empty()) deadline = std::min(deadline, delayed_.begin()->first);
-  if (phase_ == Phase::closing) deadline = std::min(deadline, closing_deadline_);
-  return deadline;
-}
-
-/// Enough that credits can be filled thrice over, so that the share of each stays fair, and not more.
-std::size_t Scheduler::num_wanted_tasks() const {
-  if (phase_ != Phase::running || is_input_ended_ || queued_bytes_ >= policy_.max_queued_bytes) return 0;
-  const std::uint64_t credit = policy_.credit.per_slot(mean_runtime_, policy_.max_queued_tasks, 1);
-  const std::uint64_t wanted =
-      std::clamp<std::uint64_t>(3 * (num_slots_ + 1) * (credit + 1), 64, policy_.max_queued_tasks);
-  const std::uint64_t queued = ready_.size() + delayed_.size();
-  return queued < wanted ? wanted - queued : 0;
-}
-
-std::uint64_t Scheduler::num_busy_workers() const {
-  return static_cast<std::uint64_t>(
-      std::count_if(workers_.begin(), workers_.end(), [](const auto& entry) { return !entry.second.held.empty(); }));
-}
-
-Counts Scheduler::counts() const {
-  Counts counts = totals_;
-  counts.ready = ready_.size();
-  counts.delayed = delayed_.size();
-  counts.dispatched = num_dispatched_;
-  counts.executing = num_executing_;
-  return counts;
-}
-
-std::string Scheduler::check_invariants() const {
-  std::uint64_t executing = 0;
-  std::uint64_t dispatched = 0;
-  std::uint64_t bytes = 0;
-  for (const auto& [id, task] : tasks_) {
-    const std::string name = "task " + std::to_string(id.value);
-    if (id.value > totals_.accepted) return name + " was never accepted";
-    const bool is_ready = std::holds_alternative<Ready>(task.state);
-    if (is_ready != ready_.contains(id)) return name + " and the ready queue disagree";
-    if (is_ready) bytes += task.spec.payload.size();
-    if (const auto* state = std::get_if<Delayed>(&task.state); state && !delayed_.contains({state->until, id}))
-      return name + " is delayed but not among the delayed";
-    if (const auto* state = std::get_if<Dispatched>(&task.state)) {
-      ++dispatched;
-      if (state->started) ++executing;
-      const auto worker = workers_.find(state->worker);
-      if (worker == workers_.end()) return name + " is with a worker that is none";
-      const auto held = worker->second.held.find(state->position);
-      if (held == worker->second.held.end() || held->second != id) return name + " is not held by its worker";
-    }
-    if (task.num_worker_kills >= policy_.max_worker_kills) return name + " should be quarantined";
-    if (task.num_failures > policy_.retry.max_retries + 1) return name + " was tried too often";
-  }
-  if (executing != num_executing_ || dispatched != num_dispatched_) return "counts of attempts are off";
-  if (bytes != queued_bytes_) return "the count of queued bytes is off";
-  if (totals_.accepted != totals_.ended() + tasks_.size()) return "accepted tasks are not ended or unfinished";
-  if (tasks_.size() != ready_.size() + delayed_.size() + dispatched) return "a task is in no state";
-  std::uint64_t held = 0;
-  std::uint64_t slots = 0;
-  for (const auto& [id, worker] : workers_) {
-    held += worker.held.size();
-    slots += worker.num_slots;
-    if (worker.draining == loads_.contains(load_of(id, worker)))
-      return "worker " + std::to_string(id.value) + " and the index of loads disagree";
-    if (policy_.credit.fixed_per_slot &&
-        worker.held.size() > std::uint64_t{worker.num_slots} * (1 + *policy_.credit.fixed_per_slot))
-      return "worker " + std::to_string(id.value) + " holds more than its credit";
-  }
-  if (held != dispatched) return "workers hold what is not dispatched to them";
-  if (slots != num_slots_) return "the count of slots is off";
-  return "";
 }
 
 }  // namespace drover::core

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "drover/core/events.hpp"
+#include "drover/core/growth.hpp"
 #include "drover/core/policy.hpp"
 
 namespace drover::core {
@@ -44,6 +45,40 @@ struct Counts {
   [[nodiscard]] std::uint64_t ended() const { return succeeded + unsuccessful(); }
   /// Accepted, and without a terminal record.
   [[nodiscard]] std::uint64_t unfinished() const { return accepted - ended(); }
+};
+
+/// A worker as status and control commands see it.
+struct WorkerView {
+  WorkerId worker;
+  GroupId group;
+  std::string host;
+  std::uint32_t num_slots = 0;
+  std::uint64_t num_held = 0;
+  std::uint64_t num_executing = 0;
+  bool is_draining = false;
+  Time last_heard{};
+};
+
+struct GroupView {
+  GroupId group;
+  GroupSource source{};
+  std::uint32_t population = 0;
+  std::uint32_t num_announced = 0;  ///< have joined, and not ended
+  std::uint32_t num_pending = 0;    ///< have not announced themselves yet
+  std::string hosts;
+};
+
+/// Where an unfinished task is.
+struct TaskView {
+  enum class State : std::uint8_t { ready, delayed, dispatched, executing };
+  State state{};
+  std::uint64_t num_ahead = 0;  ///< ready: how many go first
+  WorkerId worker;              ///< dispatched, executing
+  std::optional<Time> until;    ///< delayed
+  std::uint32_t num_attempts = 0;
+  std::uint32_t num_failures = 0;
+  std::uint32_t num_worker_kills = 0;
+  bool is_cancelled = false;
 };
 
 class Scheduler {
@@ -75,6 +110,22 @@ class Scheduler {
   /// How people know an unfinished task: its tag, or its payload when it has none.
   [[nodiscard]] const std::string& tag(TaskId task) const;
 
+  [[nodiscard]] std::vector<WorkerView> workers() const;
+  [[nodiscard]] std::vector<GroupView> groups() const;
+  /// None when there is no such task, or it has its terminal record.
+  [[nodiscard]] std::optional<TaskView> task(TaskId task) const;
+  [[nodiscard]] bool is_quarantined(const std::string& host) const;
+  [[nodiscard]] const std::set<std::string>& quarantined_hosts() const { return quarantined_hosts_; }
+
+  /// The numbers of the group that forms next, and of its first member; the others follow.
+  [[nodiscard]] GroupId next_group() const { return next_group_; }
+  [[nodiscard]] WorkerId next_worker() const { return next_worker_; }
+
+  /// Whether tasks may still be submitted.
+  [[nodiscard]] bool is_open() const { return phase_ == Phase::running; }
+  /// Whether workers are on their way, or will be asked for without anybody's doing.
+  [[nodiscard]] bool expects_workers() const { return num_pending_ > 0 || growth_.is_under_way(); }
+
   [[nodiscard]] Phase phase() const { return phase_; }
   [[nodiscard]] Counts counts() const;
   [[nodiscard]] std::uint64_t num_workers() const { return workers_.size(); }
@@ -103,7 +154,18 @@ class Scheduler {
     std::uint32_t num_attempts = 0;
     std::uint32_t num_failures = 0;
     std::uint32_t num_worker_kills = 0;
+    bool is_cancelled = false;
     std::variant<Ready, Delayed, Dispatched> state;
+  };
+  struct Group {
+    GroupSource source{};
+    std::uint32_t population = 0;
+    std::string hosts;
+    std::set<WorkerId> pending;  ///< have not announced themselves yet
+    std::set<WorkerId> members;  ///< have joined, and not ended
+    bool has_losses = false;
+    Time announce_deadline{};
+    Time idle_since{};
   };
   struct Worker {
     GroupId group;
@@ -113,6 +175,7 @@ class Scheduler {
     bool draining = false;
     bool recalled = false;  ///< a recall is under way; not another before its answer
     Time last_heard{};
+    Time last_dispatch{};
     std::map<std::uint64_t, TaskId> held;  ///< by order of dispatch, which is the order of execution
   };
   using Load = std::pair<std::uint64_t, WorkerId>;
@@ -120,24 +183,38 @@ class Scheduler {
   // Handlers, one an event.
   void on(const event::TasksSubmitted& event);
   void on(const event::InputEnded& event);
+  void on(const event::CancelRequested& event);
+  void on(const event::GroupFormed& event);
+  void on(const event::GrowthFailed& event);
   void on(const event::WorkerAnnounced& event);
   void on(const event::WorkerReported& event);
   void on(const event::WorkerLeft& event);
   void on(const event::WorkerFailed& event);
   void on(const event::DrainRequested& event);
   void on(const event::StopRequested& event);
+  void on(const event::TimeLimited& event);
+  void on(const event::PauseAhead& event);
   void on(const event::HoldChanged& event);
   void on(const event::Ticked& event);
 
   void on_ended(WorkerId worker, const AttemptResult& result);
   void end_worker(WorkerId id, WorkerEnd how, const std::string& reason);
+  void take_back_held(WorkerId id, bool is_lost);
+  void end_group_if_empty(GroupId id);
+  void judge_host(const std::string& host);
+  void drain_worker(WorkerId id, bool now);
   void end_task(TaskId id, TaskEnd how, AttemptId attempt);
+  void end_if_cancelled(TaskId id);
   void expire_leases();
+  void expire_groups();
+  void expire_run();
 
   // What follows from the new state, whatever changed it.
   void settle();
   void release_delayed();
   void judge_halt();
+  void judge_workers();
+  void grow();
   void dispatch();
   void send_tickets();
   void balance();
@@ -147,6 +224,11 @@ class Scheduler {
   // Appliers, one a fact.
   void apply_one(const fact::TaskAccepted& fact);
   void apply_one(const fact::InputEnded& fact);
+  void apply_one(const fact::GroupFormed& fact);
+  void apply_one(const fact::GroupEnded& fact);
+  void apply_one(const fact::GrowthRequested& fact);
+  void apply_one(const fact::GrowthFailed& fact);
+  void apply_one(const fact::HostQuarantined& fact);
   void apply_one(const fact::WorkerJoined& fact);
   void apply_one(const fact::WorkerEnded& fact);
   void apply_one(const fact::WorkerDraining& fact);
@@ -157,6 +239,7 @@ class Scheduler {
   void apply_one(const fact::AttemptHandedBack& fact);
   void apply_one(const fact::AttemptLost& fact);
   void apply_one(const fact::TaskDelayed& fact);
+  void apply_one(const fact::TaskCancelRequested& fact);
   void apply_one(const fact::TaskEnded& fact);
   void apply_one(const fact::DispatchStopped& fact);
 
@@ -167,6 +250,8 @@ class Scheduler {
   void release(WorkerId id, Worker& worker, std::uint64_t position);
   [[nodiscard]] Load load_of(WorkerId id, const Worker& worker) const;
   [[nodiscard]] std::uint32_t credit_per_slot() const;
+  [[nodiscard]] Duration expected_runtime() const;
+  [[nodiscard]] std::optional<GroupId> group_awaiting(WorkerId worker) const;
   [[nodiscard]] std::uint32_t free_job_slots(std::uint32_t num) const;
   [[nodiscard]] const Dispatched* dispatched(AttemptId attempt, WorkerId worker) const;
   [[nodiscard]] std::vector<AttemptId> held_attempts(const Worker& worker, bool started_too) const;
@@ -180,6 +265,10 @@ class Scheduler {
   std::set<TaskId> ready_;                  ///< lowest number first, so what comes back goes to the head
   std::set<std::pair<Time, TaskId>> delayed_;
   std::map<WorkerId, Worker> workers_;
+  std::map<GroupId, Group> groups_;
+  std::map<std::string, std::uint32_t> host_losses_;  ///< since the host's last success; none: not there
+  std::set<std::string> quarantined_hosts_;
+  Growth growth_;
   std::set<Load> loads_;                              ///< workers that may be given work, least loaded first
   std::map<std::uint32_t, std::uint32_t> job_slots_;  ///< taken: first -> how many
 
@@ -187,8 +276,11 @@ class Scheduler {
   std::uint64_t num_executing_ = 0;
   std::uint64_t num_dispatched_ = 0;
   std::uint64_t num_slots_ = 0;
+  std::uint64_t num_pending_ = 0;
   std::uint64_t queued_bytes_ = 0;
   std::uint64_t next_position_ = 1;
+  GroupId next_group_{0};
+  WorkerId next_worker_{1};
   std::optional<Duration> mean_runtime_;
 
   Phase phase_ = Phase::running;
@@ -199,6 +291,10 @@ class Scheduler {
   Time last_tick_{};
   bool has_ticked_ = false;
   Time closing_deadline_{};
+  std::optional<Time> kill_at_;
+  std::optional<Time> time_end_;
+  std::optional<Duration> pause_ahead_;
+  std::optional<Time> no_workers_since_;
 };
 
 }  // namespace drover::core

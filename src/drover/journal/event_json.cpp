@@ -78,6 +78,30 @@ struct EventWriter {
     fields.text_if_any("tag", fact.spec.tag);
   }
   void operator()(const core::fact::InputEnded&) const { begin("input_ended"); }
+  void operator()(const core::fact::GroupFormed& fact) const {
+    Fields fields = begin("group_formed");
+    fields.number("group", fact.group.value);
+    fields.text("source", core::to_string(fact.source));
+    fields.number("first_worker", fact.first_worker.value);
+    fields.number("population", fact.population);
+    fields.text_if_any("hosts", fact.hosts);
+  }
+  void operator()(const core::fact::GroupEnded& fact) const {
+    Fields fields = begin("group_ended");
+    fields.number("group", fact.group.value);
+    fields.text("how", core::to_string(fact.how));
+  }
+  void operator()(const core::fact::GrowthRequested& fact) const {
+    Fields fields = begin("growth_requested");
+    fields.number("population", fact.population);
+    fields.text("reason", fact.reason);
+  }
+  void operator()(const core::fact::GrowthFailed& fact) const { begin("growth_failed").text("reason", fact.reason); }
+  void operator()(const core::fact::HostQuarantined& fact) const {
+    Fields fields = begin("host_quarantined");
+    fields.text("host", fact.host);
+    fields.text("reason", fact.reason);
+  }
   void operator()(const core::fact::WorkerJoined& fact) const {
     Fields fields = begin("worker_joined");
     fields.number("worker", fact.worker.value);
@@ -134,6 +158,9 @@ struct EventWriter {
     fields.flag("charged", fact.charged);
   }
   void operator()(const core::fact::TaskDelayed& fact) const { begin("task_delayed").number("task", fact.task.value); }
+  void operator()(const core::fact::TaskCancelRequested& fact) const {
+    begin("task_cancel_requested").number("task", fact.task.value);
+  }
   void operator()(const core::fact::TaskEnded& fact) const {
     Fields fields = begin("task_ended");
     fields.number("task", fact.task.value);

@@ -5,6 +5,11 @@
 //
 //   task_accepted        task owner kind(command|function) command? tag?
 //   input_ended
+//   group_formed         group source(world|spawn|join) first_worker population hosts?
+//   group_ended          group how(left|lost)
+//   growth_requested     population reason
+//   growth_failed        reason
+//   host_quarantined     host reason
 //   worker_joined        worker group host pid slots first_job_slot
 //   worker_ended         worker how(drained|lost|refused) reason
 //   worker_draining      worker
@@ -17,8 +22,9 @@
 //   attempt_handed_back  task attempt
 //   attempt_lost         task attempt worker charged
 //   task_delayed         task
+//   task_cancel_requested  task
 //   task_ended           task owner how(succeeded|failed|timed_out|cancelled|quarantined)
-//   dispatch_stopped     reason(requested|halt_policy|time_limit|internal) kill
+//   dispatch_stopped     reason(requested|halt_policy|time_limit|rollover|no_workers|internal) kill
 //
 // `started` is Unix time as `t` is, by the worker's clock; `runtime` and `cpu_time` are seconds.
 // Fields with `?` are left out when they say nothing; the payload of a function is not text and is

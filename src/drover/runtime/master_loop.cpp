@@ -32,11 +32,12 @@ MasterLoop::MasterLoop(MasterOptions options, MasterPorts ports)
       ports_(std::move(ports)),
       scheduler_(options_.policy),
       waiter_(now()),
-      now_(now()),
-      started_(now_) {}
+      now_(now()) {}
 
 RunEnd MasterLoop::run() {
   try {
+    if (options_.num_world_workers > 0)
+      handle(core::event::GroupFormed{core::GroupSource::world, options_.num_world_workers, ""});
     while (scheduler_.phase() != core::Scheduler::Phase::closed) {
       turn();
       if (scheduler_.phase() != core::Scheduler::Phase::closed) wait();
@@ -46,6 +47,8 @@ RunEnd MasterLoop::run() {
     failure_ = e.what();
     evacuate();
   }
+  if (failure_.empty() && scheduler_.stop_reason() == core::StopReason::no_workers)
+    failure_ = "no worker is left, and none came within " + support::format_duration(options_.policy.worker_wait);
   return {scheduler_.counts(), scheduler_.stop_reason(), signal_, failure_};
 }
 
@@ -56,8 +59,8 @@ void MasterLoop::turn() {
   take_signals();
   judge_pressure();
   take_input();
-  judge_workers();
   handle(core::event::Ticked{});
+  report_lack_of_workers();
   commit();
   acknowledge_output();
   keep_in_touch();
@@ -102,7 +105,7 @@ void MasterLoop::take(core::WorkerId from, wire::Hello& hello) {
     return;
   }
   links_[from].last_sent = now_;
-  handle(core::event::WorkerAnnounced{from, core::GroupId(0), std::move(hello.host), hello.pid, hello.num_slots});
+  handle(core::event::WorkerAnnounced{from, std::move(hello.host), hello.pid, hello.num_slots});
 }
 
 void MasterLoop::take(core::WorkerId from, wire::Report& report) {
@@ -161,18 +164,17 @@ void MasterLoop::judge_pressure() {
   if (ports_.results.is_reader_gone()) stop(core::StopReason::requested, true);
 }
 
-void MasterLoop::judge_workers() {
-  if (scheduler_.phase() != core::Scheduler::Phase::running || scheduler_.num_workers() > 0) return;
-  const core::Counts counts = scheduler_.counts();
-  if (counts.workers_joined > 0 && counts.unfinished() > 0)
-    fail("no worker is left: the last of " + std::to_string(counts.workers_joined) + " was lost");
-  else if (counts.workers_joined == 0 && now_ - started_ > options_.announce_grace)
-    fail("none of " + std::to_string(options_.num_expected_workers) + " workers announced itself within " +
-         support::format_duration(options_.announce_grace));
+/// Losing the last worker is not the end, but nobody should wait without knowing it.
+void MasterLoop::report_lack_of_workers() {
+  const bool lacks = scheduler_.phase() == core::Scheduler::Phase::running && scheduler_.num_workers() == 0 &&
+                     !scheduler_.expects_workers();
+  if (std::exchange(lacks_workers_, lacks) == lacks || !lacks) return;
+  spdlog::warn("no worker is there: waiting up to {} for 'drover scale add'",
+               support::format_duration(options_.policy.worker_wait));
 }
 
 void MasterLoop::stop(core::StopReason reason, bool kill) {
-  handle(core::event::StopRequested{reason, kill});
+  handle(core::event::StopRequested{reason, kill, std::nullopt});
 }
 
 /// Something is wrong that only affects what is still to come: what executes may finish.
@@ -224,6 +226,12 @@ void MasterLoop::perform(const core::command::Drain& command) {
 void MasterLoop::perform(const core::command::Forget& command) {
   links_.erase(command.worker);
   // A worker that was merely frozen is fenced when it speaks again: its address stays known.
+}
+
+void MasterLoop::perform(const core::command::ReleaseGroup&) {}
+
+void MasterLoop::perform(const core::command::Grow&) {
+  handle(core::event::GrowthFailed{"this run cannot start workers"});
 }
 
 void MasterLoop::perform(const core::command::Fence& command) {

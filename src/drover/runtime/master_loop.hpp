@@ -30,9 +30,8 @@ struct MasterOptions {
   core::Duration master_lease = std::chrono::seconds(30);
   /// Bytes of output that each worker may have on the way.
   std::uint64_t output_window = 1U << 20;
-  /// How many workers are expected to announce themselves, and how long they have.
-  std::size_t num_expected_workers = 0;
-  core::Duration announce_grace = std::chrono::seconds(60);
+  /// How many workers came with the master: the other ranks of its world.
+  std::uint32_t num_world_workers = 0;
   /// Every rank must run this version of drover.
   std::string drover_version;
 };
@@ -83,7 +82,7 @@ class MasterLoop {
   void take_input();
   void take_signals();
   void judge_pressure();
-  void judge_workers();
+  void report_lack_of_workers();
   void commit();
   void stop(core::StopReason reason, bool kill);
   void fail(const std::string& reason);
@@ -94,6 +93,8 @@ class MasterLoop {
   void perform(const core::command::Kill& command);
   void perform(const core::command::Drain& command);
   void perform(const core::command::Forget& command);
+  void perform(const core::command::ReleaseGroup& command);
+  void perform(const core::command::Grow& command);
   void perform(const core::command::Fence& command);
   void perform(const core::command::Deliver& command);
   void perform(const core::command::DiscardOutput& command);
@@ -109,12 +110,12 @@ class MasterLoop {
   core::Scheduler scheduler_;
   Waiter waiter_;
   core::Time now_;
-  core::Time started_;
   core::Outbox outbox_;
   std::map<core::WorkerId, WorkerLink> links_;
   bool is_input_open_ = true;
   bool is_input_waiting_ = false;  ///< would_block: wait for its descriptor
   bool is_held_ = false;
+  bool lacks_workers_ = false;
   bool was_active_ = false;
   int num_interrupts_ = 0;
   std::optional<int> signal_;

@@ -1,0 +1,155 @@
+// What can be asked of a scheduler, and whether it is sound.
+
+#include <algorithm>
+#include <iterator>
+
+#include "drover/core/scheduler.hpp"
+
+namespace drover::core {
+
+bool Scheduler::is_current(AttemptId attempt, WorkerId worker) const {
+  return dispatched(attempt, worker) != nullptr;
+}
+
+const std::string& Scheduler::tag(TaskId task) const {
+  const TaskSpec& spec = tasks_.at(task).spec;
+  return spec.tag.empty() ? spec.payload : spec.tag;
+}
+
+Time Scheduler::next_deadline() const {
+  Time deadline = now_ + policy_.lease / 4;
+  if (!delayed_.empty()) deadline = std::min(deadline, delayed_.begin()->first);
+  if (phase_ == Phase::closing) deadline = std::min(deadline, closing_deadline_);
+  if (phase_ == Phase::running && time_end_) deadline = std::min(deadline, std::max(*time_end_, now_));
+  if (phase_ == Phase::stopping && kill_at_) deadline = std::min(deadline, std::max(*kill_at_, now_));
+  if (phase_ == Phase::running)
+    if (const auto growth = growth_.next_deadline(ready_.size(), workers_.size() + num_pending_))
+      deadline = std::min(deadline, std::max(*growth, now_));
+  return deadline;
+}
+
+/// Enough that credits can be filled thrice over, so that the share of each stays fair, and not more.
+std::size_t Scheduler::num_wanted_tasks() const {
+  if (phase_ != Phase::running || is_input_ended_ || queued_bytes_ >= policy_.max_queued_bytes) return 0;
+  const std::uint64_t credit = policy_.credit.per_slot(mean_runtime_, policy_.max_queued_tasks, 1);
+  const std::uint64_t wanted =
+      std::clamp<std::uint64_t>(3 * (num_slots_ + 1) * (credit + 1), 64, policy_.max_queued_tasks);
+  const std::uint64_t queued = ready_.size() + delayed_.size();
+  return queued < wanted ? wanted - queued : 0;
+}
+
+std::uint64_t Scheduler::num_busy_workers() const {
+  return static_cast<std::uint64_t>(
+      std::count_if(workers_.begin(), workers_.end(), [](const auto& entry) { return !entry.second.held.empty(); }));
+}
+
+std::vector<WorkerView> Scheduler::workers() const {
+  std::vector<WorkerView> views;
+  for (const auto& [id, worker] : workers_) {
+    const auto is_executing = [this](const auto& held) {
+      return std::get<Dispatched>(tasks_.at(held.second).state).started;
+    };
+    const auto num_executing = std::count_if(worker.held.begin(), worker.held.end(), is_executing);
+    views.push_back({id, worker.group, worker.host, worker.num_slots, worker.held.size(),
+                     static_cast<std::uint64_t>(num_executing), worker.draining, worker.last_heard});
+  }
+  return views;
+}
+
+std::vector<GroupView> Scheduler::groups() const {
+  std::vector<GroupView> views;
+  for (const auto& [id, group] : groups_)
+    views.push_back({id, group.source, group.population, static_cast<std::uint32_t>(group.members.size()),
+                     static_cast<std::uint32_t>(group.pending.size()), group.hosts});
+  return views;
+}
+
+std::optional<TaskView> Scheduler::task(TaskId id) const {
+  const auto found = tasks_.find(id);
+  if (found == tasks_.end()) return std::nullopt;
+  const Task& task = found->second;
+  TaskView view;
+  view.num_attempts = task.num_attempts;
+  view.num_failures = task.num_failures;
+  view.num_worker_kills = task.num_worker_kills;
+  view.is_cancelled = task.is_cancelled;
+  if (const auto* delayed = std::get_if<Delayed>(&task.state)) {
+    view.state = TaskView::State::delayed;
+    view.until = delayed->until;
+  } else if (const auto* dispatched = std::get_if<Dispatched>(&task.state)) {
+    view.state = dispatched->started ? TaskView::State::executing : TaskView::State::dispatched;
+    view.worker = dispatched->worker;
+  } else {
+    view.num_ahead = static_cast<std::uint64_t>(std::distance(ready_.begin(), ready_.find(id)));
+  }
+  return view;
+}
+
+bool Scheduler::is_quarantined(const std::string& host) const {
+  return quarantined_hosts_.contains(host);
+}
+
+Counts Scheduler::counts() const {
+  Counts counts = totals_;
+  counts.ready = ready_.size();
+  counts.delayed = delayed_.size();
+  counts.dispatched = num_dispatched_;
+  counts.executing = num_executing_;
+  return counts;
+}
+
+std::string Scheduler::check_invariants() const {
+  std::uint64_t executing = 0;
+  std::uint64_t dispatched = 0;
+  std::uint64_t bytes = 0;
+  for (const auto& [id, task] : tasks_) {
+    const std::string name = "task " + std::to_string(id.value);
+    if (id.value > totals_.accepted) return name + " was never accepted";
+    const bool is_ready = std::holds_alternative<Ready>(task.state);
+    if (is_ready != ready_.contains(id)) return name + " and the ready queue disagree";
+    if (is_ready) bytes += task.spec.payload.size();
+    if (const auto* state = std::get_if<Delayed>(&task.state); state && !delayed_.contains({state->until, id}))
+      return name + " is delayed but not among the delayed";
+    if (const auto* state = std::get_if<Dispatched>(&task.state)) {
+      ++dispatched;
+      if (state->started) ++executing;
+      const auto worker = workers_.find(state->worker);
+      if (worker == workers_.end()) return name + " is with a worker that is none";
+      const auto held = worker->second.held.find(state->position);
+      if (held == worker->second.held.end() || held->second != id) return name + " is not held by its worker";
+    }
+    if (task.num_worker_kills >= policy_.max_worker_kills) return name + " should be quarantined";
+    if (task.num_failures > policy_.retry.max_retries + 1) return name + " was tried too often";
+  }
+  if (executing != num_executing_ || dispatched != num_dispatched_) return "counts of attempts are off";
+  if (bytes != queued_bytes_) return "the count of queued bytes is off";
+  if (totals_.accepted != totals_.ended() + tasks_.size()) return "accepted tasks are not ended or unfinished";
+  if (tasks_.size() != ready_.size() + delayed_.size() + dispatched) return "a task is in no state";
+  std::uint64_t held = 0;
+  std::uint64_t slots = 0;
+  for (const auto& [id, worker] : workers_) {
+    held += worker.held.size();
+    slots += worker.num_slots;
+    if (worker.draining == loads_.contains(load_of(id, worker)))
+      return "worker " + std::to_string(id.value) + " and the index of loads disagree";
+    if (policy_.credit.fixed_per_slot &&
+        worker.held.size() > std::uint64_t{worker.num_slots} * (1 + *policy_.credit.fixed_per_slot))
+      return "worker " + std::to_string(id.value) + " holds more than its credit";
+  }
+  std::uint64_t pending = 0;
+  std::uint64_t members = 0;
+  for (const auto& [id, group] : groups_) {
+    pending += group.pending.size();
+    members += group.members.size();
+    if (group.pending.empty() && group.members.empty()) return "group " + std::to_string(id.value) + " is empty";
+    for (const WorkerId member : group.members)
+      if (!workers_.contains(member) || workers_.at(member).group != id)
+        return "group " + std::to_string(id.value) + " has a member that is not of it";
+  }
+  if (pending != num_pending_ || members != workers_.size()) return "groups and workers disagree";
+  if (held != dispatched) return "workers hold what is not dispatched to them";
+  if (slots != num_slots_) return "the count of slots is off";
+  return "";
+}
+
+}  // namespace drover::core
