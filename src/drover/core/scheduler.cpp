@@ -27,8 +27,6 @@ constexpr std::size_t kLargestTicketBytes = 1 << 20;
 
 }  // namespace
 
-Scheduler::Scheduler(Policy policy) : policy_(std::move(policy)), growth_(policy_.scale) {}
-
 Outbox Scheduler::handle(const Event& event, Time now) {
   assert(now >= now_);
   now_ = now;
@@ -310,6 +308,7 @@ void Scheduler::end_if_cancelled(TaskId id) {
 // --- consequences -----------------------------------------------------------------------------
 
 void Scheduler::settle() {
+  for (const TaskId id : std::exchange(cancelled_at_start_, {})) end_if_cancelled(id);
   release_delayed();
   judge_halt();
   judge_workers();

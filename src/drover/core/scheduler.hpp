@@ -15,37 +15,13 @@
 #include <variant>
 #include <vector>
 
+#include "drover/core/counts.hpp"
 #include "drover/core/events.hpp"
 #include "drover/core/growth.hpp"
 #include "drover/core/policy.hpp"
+#include "drover/core/snapshot.hpp"
 
 namespace drover::core {
-
-/// Totals of a run, for progress, summaries and the exit status.
-struct Counts {
-  std::uint64_t accepted = 0;
-  std::uint64_t succeeded = 0;
-  std::uint64_t failed = 0;
-  std::uint64_t timed_out = 0;
-  std::uint64_t cancelled = 0;
-  std::uint64_t quarantined = 0;
-
-  std::uint64_t ready = 0;
-  std::uint64_t delayed = 0;
-  std::uint64_t dispatched = 0;  ///< with a worker, including those that execute
-  std::uint64_t executing = 0;
-
-  std::uint64_t superseded = 0;     ///< results dropped because their attempt was not the current one
-  std::uint64_t lost_attempts = 0;  ///< attempts that went with their worker
-  std::uint64_t workers_joined = 0;
-  std::uint64_t workers_lost = 0;
-
-  /// Ended without success.
-  [[nodiscard]] std::uint64_t unsuccessful() const { return failed + timed_out + cancelled + quarantined; }
-  [[nodiscard]] std::uint64_t ended() const { return succeeded + unsuccessful(); }
-  /// Accepted, and without a terminal record.
-  [[nodiscard]] std::uint64_t unfinished() const { return accepted - ended(); }
-};
 
 /// A worker as status and control commands see it.
 struct WorkerView {
@@ -90,13 +66,17 @@ class Scheduler {
     closed,    ///< no worker is left: the end
   };
 
-  explicit Scheduler(Policy policy);
+  /// Goes on from `start`; a new run starts from an empty one.
+  explicit Scheduler(Policy policy, Snapshot start = {});
 
   /// Handles one event that happened no later than `now`; `now` never decreases.
   [[nodiscard]] Outbox handle(const Event& event, Time now);
 
   /// Makes a recorded fact true. The only way state changes; for replay, facts in recorded order.
   void apply(const Fact& fact);
+
+  /// What another scheduler needs to go on from here. Copies all unfinished tasks.
+  [[nodiscard]] Snapshot snapshot() const;
 
   /// When to call with `Ticked` at the latest, if nothing else happens before.
   [[nodiscard]] Time next_deadline() const;
@@ -264,6 +244,7 @@ class Scheduler {
   std::unordered_map<TaskId, Task> tasks_;  ///< the unfinished ones; never iterated where order matters
   std::set<TaskId> ready_;                  ///< lowest number first, so what comes back goes to the head
   std::set<std::pair<Time, TaskId>> delayed_;
+  std::vector<TaskId> cancelled_at_start_;  ///< of the snapshot; end with the first event
   std::map<WorkerId, Worker> workers_;
   std::map<GroupId, Group> groups_;
   std::map<std::string, std::uint32_t> host_losses_;  ///< since the host's last success; none: not there
