@@ -8,22 +8,24 @@
 
 namespace drover::journal {
 
-/// Loss window: a crash of the process loses what was recorded since the last write, at most 10 ms
-/// of work; nothing once flush() has returned. Files are not synced: a crash of the machine loses
-/// what its kernel had not written. Opened again in a directory where a run was cut short, it drops
-/// a torn last line and appends.
+/// Writes at most every 10 ms. What is safe survives a crash of the process; files are not synced, so
+/// a crash of the machine loses what its kernel had not written. A turn may be torn at the end of a
+/// file: opened again, the journal drops a torn last line and appends.
 class FileJournal final : public Journal {
  public:
   /// Throws Error if a file cannot be opened or repaired.
   explicit FileJournal(const RunDirectory& run);
 
-  void record(std::span<const core::Fact> facts, core::WallMicros now) override;
-  void flush() override;
+  void record(Turn turn) override;
+  [[nodiscard]] std::vector<Turn> commit(core::Time now) override;
+  [[nodiscard]] std::vector<Turn> flush() override;
+  [[nodiscard]] std::optional<core::Time> next_commit() const override;
 
  private:
   JobLog job_log_;
   AppendFile events_;
-  core::WallMicros written_at_ = 0;
+  std::vector<Turn> waiting_;
+  core::Time due_{};
 };
 
 }  // namespace drover::journal

@@ -20,6 +20,8 @@ using namespace std::chrono_literals;
 /// A turn takes in at most this much, so that its facts and commands stay bounded too.
 constexpr int kMostMessagesInTurn = 512;
 constexpr std::size_t kMostTasksInPull = 4096;
+/// Facts that may wait for the journal before nothing more is dispatched.
+constexpr std::size_t kMostUnsafe = 200'000;
 /// How often observers hear from a loop that has nothing to do.
 constexpr core::Duration kLongestTurn = 200ms;
 /// How long workers may take to leave, beyond what ending their commands takes.
@@ -42,7 +44,7 @@ RunEnd MasterLoop::run() {
       turn();
       if (scheduler_.phase() != core::Scheduler::Phase::closed) wait();
     }
-    ports_.journal.flush();
+    release(ports_.journal.flush());
   } catch (const Error& e) {
     failure_ = e.what();
     evacuate();
@@ -129,7 +131,7 @@ void MasterLoop::take(core::WorkerId from, const Unexpected&) {
 
 void MasterLoop::take_input() {
   is_input_waiting_ = false;
-  if (!is_input_open_ || ports_.results.pressure() != ResultSink::Pressure::none) return;
+  if (!is_input_open_ || is_held_ || ports_.results.pressure() != ResultSink::Pressure::none) return;
   const std::size_t wanted = std::min(scheduler_.num_wanted_tasks(), kMostTasksInPull);
   if (wanted == 0) return;
   TaskSource::Batch batch;
@@ -159,7 +161,7 @@ void MasterLoop::take_signals() {
 }
 
 void MasterLoop::judge_pressure() {
-  const bool hold = ports_.results.pressure() == ResultSink::Pressure::hold_dispatch;
+  const bool hold = ports_.results.pressure() == ResultSink::Pressure::hold_dispatch || num_unsafe_facts_ > kMostUnsafe;
   if (std::exchange(is_held_, hold) != hold) handle(core::event::HoldChanged{hold});
   if (ports_.results.is_reader_gone()) stop(core::StopReason::requested, true);
 }
@@ -186,20 +188,38 @@ void MasterLoop::fail(const std::string& reason) {
 
 // --- what goes out ----------------------------------------------------------------------------
 
+/// Performs what nobody outside can see at once, and the rest when the journal has made it safe.
 void MasterLoop::commit() {
   core::Outbox outbox = std::exchange(outbox_, {});
   was_active_ = was_active_ || !outbox.commands.empty();
+  Consequences deliveries;
   std::vector<core::AttemptId> outputs;
-  for (const core::Command& command : outbox.commands)
-    if (const auto* deliver = std::get_if<core::command::Deliver>(&command); deliver && deliver->attempt.n > 0)
-      outputs.push_back(deliver->attempt);
+  for (core::Command& command : outbox.commands) {
+    if (auto* deliver = std::get_if<core::command::Deliver>(&command)) {
+      if (deliver->attempt.n > 0) outputs.push_back(deliver->attempt);
+      deliveries.push_back(std::move(*deliver));
+    }
+  }
   if (!outputs.empty()) ports_.results.keep_outputs(outputs);
   if (!outbox.facts.empty()) {
-    const core::WallMicros wall = wall_now();
-    ports_.journal.record(outbox.facts, wall);
-    for (Observer* observer : ports_.observers) observer->on_facts(outbox.facts, wall);
+    num_unsafe_facts_ += outbox.facts.size();
+    unsafe_.push_back(std::move(deliveries));
+    ports_.journal.record({std::move(outbox.facts), wall_now()});
   }
   for (core::Command& command : outbox.commands) std::visit([this](auto& c) { perform(c); }, command);
+  release(ports_.journal.commit(now_));
+}
+
+/// These turns are safe: what follows from them may be seen.
+void MasterLoop::release(const std::vector<journal::Turn>& turns) {
+  const auto end = unsafe_.begin() + static_cast<std::ptrdiff_t>(turns.size());
+  const std::vector<Consequences> consequences(std::move_iterator(unsafe_.begin()), std::move_iterator(end));
+  unsafe_.erase(unsafe_.begin(), end);
+  for (std::size_t i = 0; i < turns.size(); ++i) {
+    num_unsafe_facts_ -= turns[i].facts.size();
+    for (Observer* observer : ports_.observers) observer->on_facts(turns[i].facts, turns[i].at);
+    for (const core::command::Deliver& delivery : consequences[i]) ports_.results.deliver(delivery);
+  }
 }
 
 void MasterLoop::perform(const core::command::Welcome& command) {
@@ -238,8 +258,8 @@ void MasterLoop::perform(const core::command::Fence& command) {
   send(command.worker, wire::Drain{true, "the master gave this worker up; its results come too late"});
 }
 
-void MasterLoop::perform(const core::command::Deliver& command) {
-  ports_.results.deliver(command);
+void MasterLoop::perform(const core::command::Deliver&) {
+  // Waits in unsafe_ for its record.
 }
 
 void MasterLoop::perform(const core::command::DiscardOutput& command) {
@@ -268,12 +288,9 @@ void MasterLoop::keep_in_touch() {
 
 void MasterLoop::wait() {
   const core::Time now = runtime::now();
-  if (was_active_) {
-    waiter_.note_activity(now);
-  } else {
-    ports_.journal.flush();
-  }
-  const core::Time deadline = std::min({scheduler_.next_deadline(), now_ + kLongestTurn, now_ + options_.heartbeat});
+  if (was_active_) waiter_.note_activity(now);
+  const core::Time deadline = std::min({scheduler_.next_deadline(), now_ + kLongestTurn, now_ + options_.heartbeat,
+                                        ports_.journal.next_commit().value_or(core::Time::max())});
   waiter_.wait({ports_.signals.fd(), is_input_waiting_ ? ports_.source.wait_fd() : -1}, now, deadline);
 }
 
@@ -284,6 +301,12 @@ void MasterLoop::evacuate() {
   for (const auto& [worker, link] : links_) workers.insert(worker);
   dismiss_workers(ports_.transport, std::move(workers), "the master cannot go on: " + failure_,
                   options_.profile.kill_after + kLeaveGrace);
+  // What was in the way of the journal may have gone with them.
+  try {
+    release(ports_.journal.flush());
+  } catch (const Error& e) {
+    spdlog::error("not recorded: {}", e.what());
+  }
 }
 
 }  // namespace drover::runtime

@@ -4,6 +4,7 @@
 // -> perform the commands -> wait. Nothing that anybody can see precedes its record. One thread.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
@@ -65,6 +66,8 @@ class MasterLoop {
   [[nodiscard]] RunEnd run();
 
  private:
+  /// What may be seen of a turn once it is safe.
+  using Consequences = std::vector<core::command::Deliver>;
   struct WorkerLink {
     std::uint64_t num_bytes_to_ack = 0;
     core::Time last_sent{};
@@ -84,6 +87,7 @@ class MasterLoop {
   void judge_pressure();
   void report_lack_of_workers();
   void commit();
+  void release(const std::vector<journal::Turn>& turns);
   void stop(core::StopReason reason, bool kill);
   void fail(const std::string& reason);
 
@@ -111,6 +115,8 @@ class MasterLoop {
   Waiter waiter_;
   core::Time now_;
   core::Outbox outbox_;
+  std::deque<Consequences> unsafe_;  ///< of each turn that the journal has not made safe
+  std::size_t num_unsafe_facts_ = 0;
   std::map<core::WorkerId, WorkerLink> links_;
   bool is_input_open_ = true;
   bool is_input_waiting_ = false;  ///< would_block: wait for its descriptor

@@ -11,7 +11,7 @@ class Observer {
  public:
   virtual ~Observer() = default;
 
-  /// Facts that have been recorded; `now` is when they became true.
+  /// Facts that the journal has made safe; `now` is when they became true.
   virtual void on_facts(std::span<const core::Fact> facts, core::WallMicros now) = 0;
 
   /// Called once every turn of the master's loop, and at least a few times a second.
