@@ -34,7 +34,8 @@ MasterLoop::MasterLoop(MasterOptions options, MasterPorts ports)
       ports_(std::move(ports)),
       scheduler_(options_.policy),
       waiter_(now()),
-      now_(now()) {}
+      now_(now()),
+      pid_scope_(pid_scope()) {}
 
 RunEnd MasterLoop::run() {
   try {
@@ -57,7 +58,9 @@ RunEnd MasterLoop::run() {
 void MasterLoop::turn() {
   now_ = now();
   was_active_ = false;
-  take_messages();
+  // Seen before messages are taken: what those that ended said last has arrived by then.
+  const std::vector<core::WorkerId> ended = processes_.ended();
+  if (take_messages()) take_deaths(ended);
   take_signals();
   judge_pressure();
   take_input();
@@ -77,15 +80,24 @@ void MasterLoop::handle(const core::Event& event) {
 
 // --- what comes in ----------------------------------------------------------------------------
 
-void MasterLoop::take_messages() {
+/// Returns whether all that had arrived has been taken.
+bool MasterLoop::take_messages() {
   for (int i = 0; i < kMostMessagesInTurn; ++i) {
     std::optional<transport::Incoming> incoming = ports_.transport.receive();
-    if (!incoming) return;
+    if (!incoming) return true;
     was_active_ = true;
     if (const auto* lost = std::get_if<transport::PeerLost>(&*incoming))
       handle(core::event::WorkerFailed{lost->peer, lost->reason});
     else
       take(std::get<transport::Received>(*incoming));
+  }
+  return false;
+}
+
+void MasterLoop::take_deaths(const std::vector<core::WorkerId>& ended) {
+  for (const core::WorkerId worker : ended) {
+    processes_.forget(worker);
+    handle(core::event::WorkerFailed{worker, "its process ended"});
   }
 }
 
@@ -107,6 +119,7 @@ void MasterLoop::take(core::WorkerId from, wire::Hello& hello) {
     return;
   }
   links_[from].last_sent = now_;
+  if (hello.pid_scope == pid_scope_) processes_.watch(from, hello.pid);
   handle(core::event::WorkerAnnounced{from, std::move(hello.host), hello.pid, hello.num_slots});
 }
 
@@ -245,6 +258,7 @@ void MasterLoop::perform(const core::command::Drain& command) {
 
 void MasterLoop::perform(const core::command::Forget& command) {
   links_.erase(command.worker);
+  processes_.forget(command.worker);
   // A worker that was merely frozen is fenced when it speaks again: its address stays known.
 }
 
@@ -291,7 +305,7 @@ void MasterLoop::wait() {
   if (was_active_) waiter_.note_activity(now);
   const core::Time deadline = std::min({scheduler_.next_deadline(), now_ + kLongestTurn, now_ + options_.heartbeat,
                                         ports_.journal.next_commit().value_or(core::Time::max())});
-  waiter_.wait({ports_.signals.fd(), is_input_waiting_ ? ports_.source.wait_fd() : -1}, now, deadline);
+  waiter_.wait({ports_.signals.fd(), processes_.fd(), is_input_waiting_ ? ports_.source.wait_fd() : -1}, now, deadline);
 }
 
 /// After a failure that does not allow to go on: nothing can be recorded, so nothing is taken.

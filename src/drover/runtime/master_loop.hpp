@@ -13,6 +13,7 @@
 #include "drover/core/scheduler.hpp"
 #include "drover/journal/journal.hpp"
 #include "drover/runtime/observer.hpp"
+#include "drover/runtime/process_watch.hpp"
 #include "drover/runtime/result_sink.hpp"
 #include "drover/runtime/signal_inbox.hpp"
 #include "drover/runtime/task_source.hpp"
@@ -75,13 +76,14 @@ class MasterLoop {
 
   void turn();
   void handle(const core::Event& event);
-  void take_messages();
+  bool take_messages();
   void take(const transport::Received& received);
   void take(core::WorkerId from, wire::Hello& hello);
   void take(core::WorkerId from, wire::Report& report);
   void take(core::WorkerId from, const wire::Goodbye& goodbye);
   template <class Unexpected>
   void take(core::WorkerId from, const Unexpected& unexpected);
+  void take_deaths(const std::vector<core::WorkerId>& ended);
   void take_input();
   void take_signals();
   void judge_pressure();
@@ -118,6 +120,8 @@ class MasterLoop {
   std::deque<Consequences> unsafe_;  ///< of each turn that the journal has not made safe
   std::size_t num_unsafe_facts_ = 0;
   std::map<core::WorkerId, WorkerLink> links_;
+  std::string pid_scope_;
+  ProcessWatch processes_;
   bool is_input_open_ = true;
   bool is_input_waiting_ = false;  ///< would_block: wait for its descriptor
   bool is_held_ = false;

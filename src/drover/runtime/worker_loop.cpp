@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "drover/runtime/clock.hpp"
+#include "drover/runtime/process_watch.hpp"
 
 namespace drover::runtime {
 
@@ -26,7 +27,8 @@ WorkerLoop::WorkerLoop(WorkerOptions options, transport::Transport& transport, e
     : options_(std::move(options)), transport_(transport), guardian_(guardian), waiter_(now()), now_(now()) {}
 
 WorkerEnd WorkerLoop::run() {
-  send(wire::Hello{options_.drover_version, options_.host, static_cast<std::int32_t>(::getpid()), options_.num_slots});
+  send(wire::Hello{options_.drover_version, options_.host, static_cast<std::int32_t>(::getpid()), pid_scope(),
+                   options_.num_slots});
   while (!end_) {
     now_ = now();
     was_active_ = false;

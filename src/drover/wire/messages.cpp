@@ -139,7 +139,7 @@ void serialize(Archive& ar, wire::OutputChunk& v, unsigned) {
 }
 template <class Archive>
 void serialize(Archive& ar, wire::Hello& v, unsigned) {
-  ar& v.drover_version& v.host& v.pid& v.num_slots;
+  ar& v.drover_version& v.host& v.pid& v.pid_scope& v.num_slots;
 }
 template <class Archive>
 void serialize(Archive& ar, wire::Report& v, unsigned) {

@@ -30,6 +30,8 @@ struct Hello {
   std::string drover_version;
   std::string host;
   std::int32_t pid = 0;
+  /// Within which `pid` means something: processes of one scope can see each other.
+  std::string pid_scope;
   std::uint32_t num_slots = 1;
   friend bool operator==(const Hello&, const Hello&) = default;
 };

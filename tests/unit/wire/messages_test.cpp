@@ -25,7 +25,7 @@ std::vector<wire::Message> samples() {
   std::mt19937 random(1);
   for (char& c : binary) c = static_cast<char>(random());
   return {
-      wire::Hello{"0.1.0", "node1", 4711, 8},
+      wire::Hello{"0.1.0", "node1", 4711, "boot pid:[1]", 8},
       wire::Report{},
       wire::Report{{{attempt, core::Stream::err, binary}},
                    {attempt},
