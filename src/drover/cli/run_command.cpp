@@ -40,6 +40,7 @@ int dry_run(const RunInvocation& invocation) {
   return 0;
 }
 
+/// Starts ranks on this machine, and starts them again from the journal if their MPI job dies.
 int run_locally(const RunInvocation& invocation) {
   runtime::LocalLaunch launch;
   launch.num_workers = invocation.options.num_workers;
@@ -47,7 +48,14 @@ int run_locally(const RunInvocation& invocation) {
   launch.program = std::filesystem::read_symlink("/proc/self/exe").string();
   launch.args = invocation.args;
   launch.is_open_mpi_5 = transport::is_open_mpi_5();
-  const runtime::SupervisorResult result = runtime::supervise(runtime::mpirun_command(launch));
+  runtime::SupervisorPlan plan;
+  plan.start = runtime::mpirun_command(launch);
+  plan.resume = [launch](const std::string& run_dir) mutable {
+    launch.args = {"run", "--resume", run_dir};
+    return runtime::mpirun_command(launch);
+  };
+  plan.say = [](const std::string& line) { std::fprintf(stderr, "drover: %s\n", line.c_str()); };
+  const runtime::SupervisorResult result = runtime::supervise(plan);
   if (!result.failure.empty()) std::fprintf(stderr, "drover: %s\n", result.failure.c_str());
   return result.exit_status;
 }

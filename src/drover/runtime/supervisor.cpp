@@ -33,7 +33,7 @@ namespace {
 using namespace std::chrono_literals;
 
 /// How long mpirun has to end after the master said its status, and then after each signal.
-constexpr core::Duration kEndGrace = 10s;
+constexpr core::Duration kEndGrace = 5s;
 constexpr core::Duration kKillGrace = 3s;
 constexpr std::size_t kMostDiagnosticBytes = 8192;
 constexpr int kInternalFailure = 125;
@@ -65,14 +65,26 @@ std::vector<pid_t> children() {
   return pids;
 }
 
-class Supervision {
- public:
-  explicit Supervision(const std::vector<std::string>& command);
-  ~Supervision() { end_all(SIGKILL); }
-  Supervision(const Supervision&) = delete;
-  Supervision& operator=(const Supervision&) = delete;
+/// How an MPI job came to its end.
+struct JobEnd {
+  /// What the master said, or what a signal that came before there was one means.
+  std::optional<int> exit_status;
+  /// Where its run is kept, once there was one.
+  std::string run_dir;
+  /// Why it ended without a status.
+  std::string reason;
+  std::string diagnostics;
+};
 
-  SupervisorResult run();
+/// One MPI job, from its start to the end of all its processes here.
+class Job {
+ public:
+  Job(const std::vector<std::string>& command, SignalInbox& signals);
+  ~Job() { end_all(SIGKILL); }
+  Job(const Job&) = delete;
+  Job& operator=(const Job&) = delete;
+
+  JobEnd run();
 
  private:
   void start(const std::vector<std::string>& command, support::UniqueFd output);
@@ -82,9 +94,10 @@ class Supervision {
   void reap();
   void end_in_time(core::Time now);
   void end_all(int signal);
-  [[nodiscard]] SupervisorResult result() const;
+  [[nodiscard]] bool is_over() const { return listener_.exit_status() || listener_.rollover_reason(); }
+  [[nodiscard]] JobEnd end() const;
 
-  SignalInbox signals_{SIGINT, SIGTERM, SIGHUP, SIGCHLD};
+  SignalInbox& signals_;
   SupervisorListener listener_;
   support::UniqueFd diagnostics_fd_;
   std::string diagnostics_;
@@ -97,15 +110,14 @@ class Supervision {
   int num_steps_ = 0;
 };
 
-Supervision::Supervision(const std::vector<std::string>& command) {
-  ::prctl(PR_SET_CHILD_SUBREAPER, 1UL, 0UL, 0UL, 0UL);
+Job::Job(const std::vector<std::string>& command, SignalInbox& signals) : signals_(signals) {
   Pipe pipe = make_pipe();
   diagnostics_fd_ = std::move(pipe.read_end);
   ::fcntl(diagnostics_fd_.get(), F_SETFL, O_NONBLOCK);
   start(command, std::move(pipe.write_end));
 }
 
-void Supervision::start(const std::vector<std::string>& command, support::UniqueFd output) {
+void Job::start(const std::vector<std::string>& command, support::UniqueFd output) {
   const std::vector<char*> argv = c_strings(command);
   const support::UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   const pid_t supervisor = ::getpid();
@@ -135,20 +147,22 @@ void Supervision::start(const std::vector<std::string>& command, support::Unique
     throw system_error("cannot start '" + command.front() + "': is Open MPI installed and in PATH?", reason);
 }
 
-SupervisorResult Supervision::run() {
+JobEnd Job::run() {
   while (is_mpirun_running_) {
     const core::Time now = runtime::now();
-    if (!next_step_ && (is_master_gone_ || listener_.exit_status())) next_step_ = now + kEndGrace;
+    // A master that is gone without a word has left workers that nobody needs.
+    if (!next_step_ && is_over()) next_step_ = now + kEndGrace;
+    if (is_master_gone_ && !is_over() && num_steps_ == 0) next_step_ = now;
     end_in_time(now);
     wait_for_something(next_step_.value_or(now + 1h));
     pass_on_signals();
     read_diagnostics();
     reap();
   }
-  return result();
+  return end();
 }
 
-void Supervision::wait_for_something(core::Time deadline) {
+void Job::wait_for_something(core::Time deadline) {
   std::array<pollfd, 3> polled{{{signals_.fd(), POLLIN, 0},
                                 {diagnostics_fd_.get(), POLLIN, 0},
                                 {is_master_gone_ ? -1 : listener_.fd(), POLLIN, 0}}};
@@ -159,7 +173,7 @@ void Supervision::wait_for_something(core::Time deadline) {
 }
 
 /// The master knows what a signal means. One that comes before there is a master ends the start.
-void Supervision::pass_on_signals() {
+void Job::pass_on_signals() {
   while (const std::optional<int> signal = signals_.next()) {
     if (*signal == SIGCHLD) continue;
     if (listener_.master_pid() && !is_master_gone_) {
@@ -171,7 +185,7 @@ void Supervision::pass_on_signals() {
   }
 }
 
-void Supervision::read_diagnostics() {
+void Job::read_diagnostics() {
   std::array<char, 4096> buffer{};
   for (ssize_t num = 0; (num = ::read(diagnostics_fd_.get(), buffer.data(), buffer.size())) > 0;) {
     diagnostics_.append(buffer.data(), static_cast<std::size_t>(num));
@@ -180,7 +194,7 @@ void Supervision::read_diagnostics() {
   }
 }
 
-void Supervision::reap() {
+void Job::reap() {
   int status = 0;
   for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
     if (pid != mpirun_) continue;
@@ -190,30 +204,67 @@ void Supervision::reap() {
 }
 
 /// Once the batch is over, mpirun has a while to end by itself, then is told to, then is made to.
-void Supervision::end_in_time(core::Time now) {
+void Job::end_in_time(core::Time now) {
   if (!next_step_ || now < *next_step_) return;
   end_all(num_steps_++ == 0 ? SIGTERM : SIGKILL);
   next_step_ = now + kKillGrace;
 }
 
-void Supervision::end_all(int signal) {
+void Job::end_all(int signal) {
   for (const pid_t pid : children()) ::kill(pid, signal);
 }
 
-SupervisorResult Supervision::result() const {
-  if (const std::optional<int> status = listener_.exit_status()) return {*status, ""};
-  if (early_signal_) return {128 + *early_signal_, ""};
+JobEnd Job::end() const {
+  JobEnd end{listener_.exit_status(), listener_.run_dir(), listener_.rollover_reason().value_or(""), diagnostics_};
+  if (early_signal_) end.exit_status = 128 + *early_signal_;
+  if (end.exit_status || !end.reason.empty()) return end;
   const std::string how = WIFSIGNALED(mpirun_status_) ? "killed by signal " + std::to_string(WTERMSIG(mpirun_status_))
                                                       : "exit status " + std::to_string(WEXITSTATUS(mpirun_status_));
-  const std::string what =
-      listener_.is_connected() ? "the master died before the batch was over" : "mpirun could not start the ranks";
-  return {kInternalFailure, what + " (mpirun: " + how + ")" + (diagnostics_.empty() ? "" : ":\n" + diagnostics_)};
+  end.reason =
+      (listener_.is_connected() ? "the master died before the batch was over" : "mpirun could not start the ranks") +
+      std::string(" (mpirun: ") + how + ")";
+  return end;
+}
+
+/// Waits before a rollover; false if a signal says not to.
+bool pause(core::Duration length, SignalInbox& signals, int& signal) {
+  const core::Time until = runtime::now() + length;
+  while (runtime::now() < until) {
+    pollfd polled{signals.fd(), POLLIN, 0};
+    ::poll(&polled, 1, 50);
+    while (const std::optional<int> next = signals.next()) {
+      if (*next == SIGCHLD) continue;
+      signal = *next;
+      return false;
+    }
+  }
+  return true;
 }
 
 }  // namespace
 
-SupervisorResult supervise(const std::vector<std::string>& command) {
-  return Supervision(command).run();
+SupervisorResult supervise(const SupervisorPlan& plan) {
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1UL, 0UL, 0UL, 0UL);
+  SignalInbox signals{SIGINT, SIGTERM, SIGHUP, SIGCHLD};
+  std::vector<std::string> command = plan.start;
+  core::Duration delay = plan.rollover_delay;
+  for (unsigned num_rollovers = 0;; ++num_rollovers) {
+    const JobEnd end = Job(command, signals).run();
+    if (end.exit_status) return {*end.exit_status, ""};
+    const std::string diagnostics = end.diagnostics.empty() ? "" : ":\n" + end.diagnostics;
+    if (end.run_dir.empty() || !plan.resume) return {kInternalFailure, end.reason + diagnostics};
+    if (num_rollovers >= plan.max_rollovers)
+      return {kInternalFailure, end.reason + ", and " + std::to_string(num_rollovers) +
+                                    " rollovers were all there may be; go on with: drover run --resume " + end.run_dir +
+                                    diagnostics};
+    plan.say(end.reason + ": going on from the journal (rollover " + std::to_string(num_rollovers + 1) + " of " +
+             std::to_string(plan.max_rollovers) + ")");
+    int signal = 0;
+    if (!pause(delay, signals, signal))
+      return {128 + signal, "stopped; go on with: drover run --resume " + end.run_dir};
+    delay *= 2;
+    command = plan.resume(end.run_dir);
+  }
 }
 
 }  // namespace drover::runtime

@@ -1,12 +1,29 @@
 // The small process outside MPI that a user's terminal talks to when no launcher was used: it starts
 // mpirun, passes signals on to the master, takes the exit status from the master rather than from
-// mpirun, and ends an mpirun that does not end.
+// mpirun, and ends an mpirun that does not end. When the MPI job dies before the batch is over, or its
+// master asks for it, it starts another that goes on from the journal: a rollover.
 #pragma once
 
+#include <chrono>
+#include <functional>
 #include <string>
 #include <vector>
 
+#include "drover/core/task.hpp"
+
 namespace drover::runtime {
+
+struct SupervisorPlan {
+  /// mpirun and its arguments, for the first MPI job.
+  std::vector<std::string> start;
+  /// The same for one that goes on with the run in a directory. Null: no rollover.
+  std::function<std::vector<std::string>(const std::string& run_dir)> resume;
+  unsigned max_rollovers = 3;
+  /// Pause before the first rollover; doubles each time.
+  core::Duration rollover_delay = std::chrono::seconds(1);
+  /// Told, in a line, of each rollover.
+  std::function<void(const std::string&)> say;
+};
 
 struct SupervisorResult {
   /// What the master said, or 125 when it could not.
@@ -15,8 +32,8 @@ struct SupervisorResult {
   std::string failure;
 };
 
-/// Runs `command` (mpirun and its arguments) to its end. The calling process must have no other
-/// children and no other threads. Throws drover::Error when it cannot be started.
-[[nodiscard]] SupervisorResult supervise(const std::vector<std::string>& command);
+/// Runs a batch to its end. The calling process must have no other children and no other threads.
+/// Throws drover::Error when mpirun cannot be started.
+[[nodiscard]] SupervisorResult supervise(const SupervisorPlan& plan);
 
 }  // namespace drover::runtime

@@ -1,6 +1,7 @@
 // Protocol: the master connects; the supervisor sends one byte with descriptors 0, 1 and 2 attached;
-// the master sends one byte, its exit status; either side closes. The socket is in the abstract
-// namespace, so that nothing is left behind; credentials keep others' processes away from it.
+// the master sends messages, a letter and a text: R and the run's directory, then either X and its exit
+// status in decimal, or O and why it asks for a rollover; either side closes. The socket is in the
+// abstract namespace, so that nothing is left behind; credentials keep others' processes away from it.
 
 #include "drover/runtime/supervisor_link.hpp"
 
@@ -23,6 +24,7 @@ namespace {
 
 constexpr std::size_t kNumStreams = 3;
 constexpr timeval kAnswerTimeout{10, 0};
+constexpr std::size_t kMostMessageBytes = 8192;  ///< a letter, and at the most PATH_MAX
 
 struct Address {
   sockaddr_un value{};
@@ -106,12 +108,29 @@ bool SupervisorListener::process() {
     accept();
     return true;
   }
-  unsigned char status = 0;
-  const ssize_t num = ::recv(connection_.get(), &status, 1, MSG_DONTWAIT);
+  std::array<char, kMostMessageBytes> message{};
+  const ssize_t num = ::recv(connection_.get(), message.data(), message.size(), MSG_DONTWAIT);
   if (num < 0 && (errno == EAGAIN || errno == EINTR)) return true;
   if (num <= 0) return false;
-  exit_status_ = status;
+  take({message.data(), static_cast<std::size_t>(num)});
   return true;
+}
+
+void SupervisorListener::take(std::string_view message) {
+  const std::string text(message.substr(1));
+  switch (message.front()) {
+    case 'R':
+      run_dir_ = text;
+      break;
+    case 'X':
+      exit_status_ = std::atoi(text.c_str());
+      break;
+    case 'O':
+      rollover_reason_ = text;
+      break;
+    default:
+      break;  // of a newer drover
+  }
 }
 
 void SupervisorListener::accept() {
@@ -137,9 +156,20 @@ std::optional<SupervisorLink> SupervisorLink::connect() {
   return SupervisorLink(std::move(connection));
 }
 
+void SupervisorLink::say_run_dir(const std::string& run_dir) {
+  say("R" + run_dir);
+}
+
 void SupervisorLink::say_exit_status(int status) {
-  const auto byte = static_cast<unsigned char>(status);
-  (void)::send(connection_.get(), &byte, 1, MSG_NOSIGNAL);  // a supervisor that is gone needs no status
+  say("X" + std::to_string(status));
+}
+
+void SupervisorLink::ask_for_rollover(const std::string& reason) {
+  say("O" + reason.substr(0, kMostMessageBytes - 1));
+}
+
+void SupervisorLink::say(const std::string& message) {
+  (void)::send(connection_.get(), message.data(), message.size(), MSG_NOSIGNAL);  // one that is gone need not know
 }
 
 }  // namespace drover::runtime

@@ -2,7 +2,8 @@
 //
 // Below mpirun a rank has pipes for standard streams, and its exit status is mpirun's to lose. So the
 // supervisor listens on a socket (its name is in the environment), the master connects and is given
-// the user's own standard streams, and says its exit status there before it leaves MPI.
+// the user's own standard streams. It says where its run is kept, from which another MPI job could go
+// on, and before it leaves MPI how it ends.
 #pragma once
 
 #include <sys/types.h>
@@ -10,6 +11,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "drover/support/unique_fd.hpp"
 
@@ -40,15 +42,22 @@ class SupervisorListener {
 
   /// The exit status that the master said, if it did.
   [[nodiscard]] std::optional<int> exit_status() const { return exit_status_; }
+  /// The directory of its run; empty before it has one.
+  [[nodiscard]] const std::string& run_dir() const { return run_dir_; }
+  /// Why the master asks to go on in a new MPI job, if it does.
+  [[nodiscard]] const std::optional<std::string>& rollover_reason() const { return rollover_reason_; }
 
  private:
   void accept();
+  void take(std::string_view message);
 
   std::string name_;
   support::UniqueFd listening_;
   support::UniqueFd connection_;
   std::optional<pid_t> master_pid_;
   std::optional<int> exit_status_;
+  std::string run_dir_;
+  std::optional<std::string> rollover_reason_;
 };
 
 /// The master's end.
@@ -61,10 +70,16 @@ class SupervisorLink {
   /// Readable when the supervisor is gone.
   [[nodiscard]] int fd() const { return connection_.get(); }
 
+  /// Says where the run is kept: `drover run --resume` can go on from there.
+  void say_run_dir(const std::string& run_dir);
   /// Says how the master is going to exit.
   void say_exit_status(int status);
+  /// Says that the master is going to exit so that another MPI job goes on with the run.
+  void ask_for_rollover(const std::string& reason);
 
  private:
+  void say(const std::string& message);
+
   explicit SupervisorLink(support::UniqueFd connection) : connection_(std::move(connection)) {}
 
   support::UniqueFd connection_;
