@@ -1,0 +1,65 @@
+// Where a master can be found: `control.sock` in the directory of its run.
+//
+// Beside it lies `control.lock`, held (flock) as long as the master lives, which says on which host and
+// in which process that is: a socket on a shared file system can be seen from hosts where it leads
+// nowhere. Where the path is too long for a socket, or the file system cannot hold one, the socket is in
+// a private directory below $XDG_RUNTIME_DIR or the temporary directory, and control.sock is a symbolic
+// link to it.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "drover/support/unique_fd.hpp"
+
+namespace drover::control {
+
+/// A socket that listens, and its files. The destructor removes them: they remain only after a crash,
+/// and are then replaced by the next master of this run.
+class ControlSocket {
+ public:
+  /// The socket is of mode 0600, not blocking and not inherited. Throws Error: another master holds the
+  /// run, or the files cannot be made.
+  explicit ControlSocket(const std::filesystem::path& run_dir);
+  ~ControlSocket() { remove(); }
+  ControlSocket(const ControlSocket&) = delete;
+  ControlSocket& operator=(const ControlSocket&) = delete;
+
+  [[nodiscard]] int fd() const { return listening_.get(); }
+
+  /// Nobody can connect any more.
+  void remove();
+
+ private:
+  void bind_elsewhere();
+
+  std::filesystem::path run_dir_;
+  std::filesystem::path private_dir_;  ///< empty: the socket is in the run directory
+  support::UniqueFd lock_;
+  support::UniqueFd listening_;
+};
+
+/// Who serves a run, as its lock says.
+struct MasterPlace {
+  std::string host;
+  std::int32_t pid = 0;
+};
+/// None when there is no lock or it says nothing.
+[[nodiscard]] std::optional<MasterPlace> read_master_place(const std::filesystem::path& run_dir);
+
+[[nodiscard]] std::filesystem::path socket_path(const std::filesystem::path& run_dir);
+
+/// A connection that does not block, or an errno: ENOENT or ECONNREFUSED when nobody listens, EACCES when
+/// it is another user's, EAGAIN when so many wait already that it must be tried again.
+struct Connected {
+  support::UniqueFd socket;
+  int error = 0;
+};
+[[nodiscard]] Connected connect_to(const std::filesystem::path& run_dir);
+
+/// Of this machine.
+[[nodiscard]] std::string host_name();
+
+}  // namespace drover::control
