@@ -1,4 +1,5 @@
 #include "drover/support/duration.hpp"
+
 #include "drover/support/error.hpp"
 #include "support/catch.hpp"
 

@@ -15,12 +15,13 @@ struct Unit {
   std::string_view name;
   double seconds;
 };
-constexpr std::array<Unit, 7> kUnits{{
-    {"ns", 1e-9}, {"us", 1e-6}, {"ms", 1e-3}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}}};
+constexpr std::array<Unit, 7> kUnits{
+    {{"ns", 1e-9}, {"us", 1e-6}, {"ms", 1e-3}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}}};
 constexpr double kLongestSeconds = 100.0 * 365 * 86400;
 
 [[noreturn]] void reject(std::string_view text) {
-  throw UsageError("'" + std::string(text) + "' is not a duration; expected for example 30, 1.5s, 200ms, 5m, 1h30m or 2d");
+  throw UsageError("'" + std::string(text) +
+                   "' is not a duration; expected for example 30, 1.5s, 200ms, 5m, 1h30m or 2d");
 }
 
 double unit_seconds(std::string_view name, std::string_view whole) {
