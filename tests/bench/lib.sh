@@ -37,8 +37,9 @@ wait_for_master() {
 
 # descendants PID: its children and theirs.
 descendants() {
-  local child
-  for child in $(cat "/proc/$1/task/"*/children 2>/dev/null); do
+  local children child
+  read -ra children < <(cat "/proc/$1/task/"*/children 2>/dev/null) || true
+  for child in "${children[@]}"; do
     echo "$child"
     descendants "$child"
   done
