@@ -9,11 +9,13 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <string_view>
 #include <system_error>
+#include <thread>
 
 #include "drover/support/error.hpp"
 
@@ -23,13 +25,13 @@ namespace fs = std::filesystem;
 
 namespace {
 
+using namespace std::chrono_literals;
+
 /// A client that comes while the master is busy waits here.
 constexpr int kBacklog = 64;
+constexpr auto kLockPatience = 200ms;
+constexpr auto kLockPause = 10ms;
 constexpr const char* kPrivatePrefix = "drover-";
-
-fs::path lock_path(const fs::path& run_dir) {
-  return run_dir / "control.lock";
-}
 
 /// None if the path is too long.
 std::optional<sockaddr_un> address_of(const fs::path& path) {
@@ -67,12 +69,21 @@ bool is_still_at(int fd, const fs::path& path) {
          opened.st_ino == named.st_ino;
 }
 
+/// Those who look whether it is locked hold it for a moment.
+bool lock_within(int fd, std::chrono::milliseconds patience) {
+  for (auto waited = 0ms; ::flock(fd, LOCK_EX | LOCK_NB) < 0; waited += kLockPause) {
+    if (errno != EWOULDBLOCK || waited >= patience) return false;
+    std::this_thread::sleep_for(kLockPause);
+  }
+  return true;
+}
+
 support::UniqueFd take_lock(const fs::path& run_dir) {
   const fs::path path = lock_path(run_dir);
   for (;;) {
     support::UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
     if (!fd) throw system_error("cannot create '" + path.string() + "'", errno);
-    if (::flock(fd.get(), LOCK_EX | LOCK_NB) < 0) {
+    if (!lock_within(fd.get(), kLockPatience)) {
       if (errno == EWOULDBLOCK) throw held_by_another(run_dir);
       // A file system without locks: whether somebody listens is then all there is to know.
       if (errno != ENOSYS && errno != EOPNOTSUPP && errno != ENOLCK)
@@ -169,6 +180,10 @@ std::optional<MasterPlace> read_master_place(const fs::path& run_dir) {
   MasterPlace place;
   if (file >> place.host >> place.pid) return place;
   return std::nullopt;
+}
+
+fs::path lock_path(const fs::path& run_dir) {
+  return run_dir / "control.lock";
 }
 
 fs::path socket_path(const fs::path& run_dir) {

@@ -49,6 +49,7 @@ struct MasterPlace {
 /// None when there is no lock or it says nothing.
 [[nodiscard]] std::optional<MasterPlace> read_master_place(const std::filesystem::path& run_dir);
 
+[[nodiscard]] std::filesystem::path lock_path(const std::filesystem::path& run_dir);
 [[nodiscard]] std::filesystem::path socket_path(const std::filesystem::path& run_dir);
 
 /// A connection that does not block, or an errno: ENOENT or ECONNREFUSED when nobody listens, EACCES when

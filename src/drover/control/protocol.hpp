@@ -9,7 +9,7 @@
 //
 //   hello
 //   status
-//   submit         tasks[{command, tag?}] wait?
+//   submit         tasks[{command, tag?, slot_marks?[]}] wait?
 //   close
 //   scale_add      hosts[{host, slots}]? population? slots_per_worker? via(auto|spawn|join)?
 //   drain          group | worker | host, now? wait?

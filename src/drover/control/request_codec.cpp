@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 
 #include "drover/control/json_fields.hpp"
@@ -23,6 +24,10 @@ template <class Archive>
 void fields(Archive& archive, core::TaskSpec& task) {
   archive.required("command", Bytes{task.payload});
   archive.optional("tag", Bytes{task.tag});
+  archive.optional("slot_marks", task.slot_marks);
+  if (!std::is_sorted(task.slot_marks.begin(), task.slot_marks.end()) ||
+      (!task.slot_marks.empty() && task.slot_marks.back() > task.payload.size()))
+    bad("'slot_marks' are not positions in the command", "ascending byte offsets");
   if (task.payload.empty() || task.payload.find('\0') != std::string::npos)
     bad("a command is empty or contains a NUL byte", "commands that a shell can run");
 }

@@ -54,6 +54,8 @@ TEST_CASE("requests survive the wire") {
   CHECK(submit.tasks == std::vector{command("echo 1", "one"), command(bytes, "\xc3\x28")});
   CHECK(submit.wait);
   CHECK_FALSE(round_trip(request::Submit{{command("echo 1")}, false}).wait);
+  const TaskSpec marked{TaskKind::command, "echo  ", {5, 6}, ""};
+  CHECK(round_trip(request::Submit{{marked}, false}).tasks == std::vector{marked});
 
   const auto scale = round_trip(request::ScaleAdd{{{"a", 8}, {"b", 1}}, 12, 2, WayIn::join});
   CHECK(scale.hosts == std::vector<HostSlots>{{"a", 8}, {"b", 1}});
@@ -183,6 +185,8 @@ TEST_CASE("what is not a request is refused with what would be") {
                                          R"({"v":1,"request":"submit","tasks":[{"command":"a\u0000b"}]})",
                                          R"({"v":1,"request":"submit","tasks":[{"command":"a","env":1}]})",
                                          R"({"v":1,"request":"submit","tasks":[{"command_base64":"a"}]})",
+                                         R"({"v":1,"request":"submit","tasks":[{"command":"a","slot_marks":[2]}]})",
+                                         R"({"v":1,"request":"submit","tasks":[{"command":"a","slot_marks":[1,0]}]})",
                                          R"({"v":1,"request":"scale_add"})",
                                          R"({"v":1,"request":"scale_add","population":-1})",
                                          R"({"v":1,"request":"scale_add","population":1e3})",
