@@ -181,4 +181,19 @@ void append_event(std::string& lines, const core::Fact& fact, core::WallMicros n
   lines += "}\n";
 }
 
+void append_session_started(std::string& lines, std::int64_t session, core::WallMicros now) {
+  EventWriter{lines, now}.begin("session_started").number("session", session);
+  lines += "}\n";
+}
+
+void append_session_ended(std::string& lines, std::int64_t session, std::string_view how, int exit_status,
+                          std::string_view reason, core::WallMicros now) {
+  Fields fields = EventWriter{lines, now}.begin("session_ended");
+  fields.number("session", session);
+  fields.text("how", how);
+  fields.number("exit_status", exit_status);
+  fields.text_if_any("reason", reason);
+  lines += "}\n";
+}
+
 }  // namespace drover::journal

@@ -25,6 +25,9 @@
 //   task_cancel_requested  task
 //   task_ended           task owner how(succeeded|failed|timed_out|cancelled|quarantined)
 //   dispatch_stopped     reason(requested|halt_policy|time_limit|rollover|no_workers|internal) kill
+//   session_started      session: a master takes the run up; no attempt of before will come back
+//   session_ended        session how(finished|stopped|failed) exit_status reason?; without one, it was
+//                        cut short
 //
 // `started` is Unix time as `t` is, by the worker's clock; `runtime` and `cpu_time` are seconds.
 // Fields with `?` are left out when they say nothing; the payload of a function is not text and is
@@ -32,7 +35,9 @@
 // had byte for byte from the job log.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "drover/core/facts.hpp"
 
@@ -40,5 +45,9 @@ namespace drover::journal {
 
 /// Appends `fact` to `lines` as one line, with its newline.
 void append_event(std::string& lines, const core::Fact& fact, core::WallMicros now);
+
+void append_session_started(std::string& lines, std::int64_t session, core::WallMicros now);
+void append_session_ended(std::string& lines, std::int64_t session, std::string_view how, int exit_status,
+                          std::string_view reason, core::WallMicros now);
 
 }  // namespace drover::journal

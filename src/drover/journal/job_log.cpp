@@ -40,6 +40,17 @@ JobLog::JobLog(const std::filesystem::path& path) : file_(path) {
   if (file_.size() == 0) file_.append(kHeader);
 }
 
+void JobLog::rewind(std::uint64_t size) {
+  file_.truncate(size);
+  if (size == 0) file_.append(kHeader);
+}
+
+void JobLog::forget_all() {
+  commands_.clear();
+  attempts_.clear();
+  hosts_.clear();
+}
+
 void JobLog::apply(const core::Fact& fact, core::WallMicros now) {
   if (const auto* accepted = std::get_if<core::fact::TaskAccepted>(&fact)) {
     remember(*accepted);

@@ -29,6 +29,11 @@ class JobLog {
   /// Appends a line if `fact` ends a task of the batch.
   void apply(const core::Fact& fact, core::WallMicros now);
 
+  /// Cuts the file to `size` bytes, or to its header if that is 0.
+  void rewind(std::uint64_t size);
+  /// Forgets what it knows of tasks and workers.
+  void forget_all();
+
   [[nodiscard]] AppendFile& file() { return file_; }
 
  private:

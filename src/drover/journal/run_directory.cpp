@@ -45,7 +45,8 @@ RunDirectory::RunDirectory(const fs::path& path) : path_(fs::absolute(path).lexi
 
 bool RunDirectory::holds_a_run() const {
   std::error_code ignored;
-  return fs::exists(job_log(), ignored) || fs::exists(events(), ignored) || fs::exists(outputs(), ignored);
+  return fs::exists(database(), ignored) || fs::exists(job_log(), ignored) || fs::exists(events(), ignored) ||
+         fs::exists(outputs(), ignored);
 }
 
 RunDirectory RunDirectory::create(const fs::path& path) {
@@ -61,6 +62,14 @@ RunDirectory RunDirectory::create(const fs::path& path) {
   }
   create_parents(run.path_);
   return run;
+}
+
+RunDirectory RunDirectory::open(const fs::path& path) {
+  RunDirectory run(path);
+  std::error_code error;
+  if (fs::exists(run.database(), error)) return run;
+  if (error) throw file_error("examine", run.database(), error.value());
+  throw UsageError("there is no run in '" + path.string() + "': it has no run.db");
 }
 
 RunDirectory RunDirectory::create_below(const fs::path& base) {

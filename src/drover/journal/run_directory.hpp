@@ -17,8 +17,13 @@ class RunDirectory {
   /// Creates `base/drover-runs/<local date>-<time>-<id>`, never one that exists. Throws Error.
   [[nodiscard]] static RunDirectory create_below(const std::filesystem::path& base);
 
+  /// A directory that holds a run. Throws UsageError if it does not.
+  [[nodiscard]] static RunDirectory open(const std::filesystem::path& path);
+
   /// Absolute.
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  [[nodiscard]] std::filesystem::path database() const { return path_ / "run.db"; }
+  [[nodiscard]] std::filesystem::path lock() const { return path_ / "master.lock"; }
   [[nodiscard]] std::filesystem::path job_log() const { return path_ / "joblog.tsv"; }
   [[nodiscard]] std::filesystem::path events() const { return path_ / "events.jsonl"; }
   [[nodiscard]] std::filesystem::path outputs() const { return path_ / "outputs"; }

@@ -1,0 +1,75 @@
+// The connection to run.db, in the mode that its file system allows.
+//
+// On a local file system the database is in WAL mode: a commit is one append, and readers and the
+// master never wait for each other. WAL needs memory that is shared between all who have the file
+// open, which hosts cannot have: on NFS, Lustre and the like, and wherever it is not known to be safe,
+// the database has a rollback journal instead. There, a reader holds up commits for as long as it
+// reads (the run goes on meanwhile), and a commit costs a few round trips to the server.
+#pragma once
+
+#include <SQLiteCpp/Database.h>
+#include <SQLiteCpp/Exception.h>
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "drover/support/error.hpp"
+
+namespace drover::journal {
+
+/// What a crash can lose of what has been acknowledged.
+enum class Durability {
+  full,    ///< nothing, not even when the power fails
+  normal,  ///< nothing when processes die; when the power fails, the last seconds
+  off,     ///< the last second when the master dies; those tasks run again
+};
+
+[[nodiscard]] std::string_view to_string(Durability durability);
+
+struct DatabaseOptions {
+  Durability durability = Durability::normal;
+  /// Overrules what is known of the file system.
+  std::optional<bool> is_local;
+  /// SQLite's name of the layer that it writes through; empty: its own.
+  std::string vfs;
+};
+
+/// A database for the master, which alone writes to it. Closing it folds the write-ahead log into
+/// the one file if nobody reads at the time. Not thread-safe.
+class RunDatabase {
+ public:
+  /// Opens `path`, or creates it with the current schema. Throws Error: it cannot be written, is not
+  /// a journal, or belongs to a newer drover.
+  RunDatabase(const std::filesystem::path& path, const DatabaseOptions& options);
+  ~RunDatabase();
+  RunDatabase(const RunDatabase&) = delete;
+  RunDatabase& operator=(const RunDatabase&) = delete;
+
+  [[nodiscard]] SQLite::Database& get() { return database_; }
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  [[nodiscard]] const std::string& file_system() const { return file_system_; }
+  /// "wal" or "truncate".
+  [[nodiscard]] const std::string& journal_mode() const { return journal_mode_; }
+
+ private:
+  void set_mode(bool is_local, Durability durability);
+
+  std::filesystem::path path_;
+  std::string file_system_;
+  std::string journal_mode_;
+  SQLite::Database database_;
+};
+
+/// A connection that only reads, also while a master writes; waits for the master at most 10 s at a
+/// time. Throws Error if there is nothing to read.
+[[nodiscard]] SQLite::Database open_for_reading(const std::filesystem::path& path);
+
+/// "cannot write '/runs/7/run.db': database or disk is full (make room there)".
+[[nodiscard]] Error database_error(const SQLite::Exception& exception, std::string_view operation,
+                                   const std::filesystem::path& path);
+
+/// Whether somebody else has the database locked for the moment.
+[[nodiscard]] bool is_busy(const SQLite::Exception& exception);
+
+}  // namespace drover::journal

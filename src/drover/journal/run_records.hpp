@@ -1,0 +1,47 @@
+// What run.db says, as values of the core.
+#pragma once
+
+#include <SQLiteCpp/Database.h>
+
+#include <functional>
+
+#include "drover/core/facts.hpp"
+#include "drover/core/snapshot.hpp"
+#include "drover/journal/progress.hpp"
+
+namespace drover::journal {
+
+// All of these throw SQLite::Exception if they cannot read.
+
+/// The state that the recorded facts come to. Of what was with a worker it does not say so, and an
+/// attempt that was dispatched, and neither ended nor came back, does not count.
+[[nodiscard]] core::Snapshot read_snapshot(SQLite::Database& database, const Progress& progress);
+
+/// Whether the task has its terminal record by this attempt, or had it before it was taken up again.
+class RecordedEnds {
+ public:
+  explicit RecordedEnds(SQLite::Database& database);
+  [[nodiscard]] bool contains(core::AttemptId attempt);
+
+ private:
+  SQLite::Statement select_;
+};
+
+/// Who is told what was recorded.
+struct ReplayVisitor {
+  using Visit = std::function<void(const core::Fact& fact, core::WallMicros at)>;
+  /// Tasks that were accepted, attempts and tasks that ended.
+  Visit fact;
+  /// Before an attempt or a task that ended: the acceptance of the task and the joining of its
+  /// worker, however old.
+  Visit context;
+  /// What else happened, as its line of events.jsonl without the newline.
+  std::function<void(const std::string& line)> event;
+};
+
+/// Tells, in order, what was recorded at `since` or later, of tasks from `first` on. Not recorded are
+/// dispatches, starts, pauses and attempts that came back.
+void replay_records(SQLite::Database& database, core::WallMicros since, core::TaskId first,
+                    const ReplayVisitor& visitor);
+
+}  // namespace drover::journal

@@ -1,0 +1,84 @@
+// The journal as run.db, with joblog.tsv and events.jsonl written behind it.
+//
+// Facts wait in memory until it is time for a commit: at the end of a turn, but never sooner than a
+// few milliseconds after the commit before, nor so often that commits take most of the time where a
+// commit is slow. One transaction then holds all that waits. Only when it is committed are the two
+// files written, so that no line there precedes its record; the database knows how long they were
+// at its last commit, and a master that takes the run up again puts right what a crash left there.
+//
+// A commit that fails leaves everything as it was before, and is tried again by the next call. One
+// that finds the database locked by another program is not a failure: it waits for its turn.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "drover/core/snapshot.hpp"
+#include "drover/journal/append_file.hpp"
+#include "drover/journal/completion.hpp"
+#include "drover/journal/job_log.hpp"
+#include "drover/journal/journal.hpp"
+#include "drover/journal/progress.hpp"
+#include "drover/journal/record_writer.hpp"
+#include "drover/journal/run_database.hpp"
+#include "drover/journal/run_directory.hpp"
+
+namespace drover::journal {
+
+/// How a session, the time under one master, came to its end.
+enum class SessionEnd { finished, stopped, failed };
+
+/// Safe means: against the death of any process; with Durability::full against loss of power too;
+/// with Durability::off it means nothing, and commits come once a second.
+class SqliteJournal final : public Journal {
+ public:
+  /// Takes up the run in `run`, whose database exists (see create_run) and which this process has
+  /// locked, and begins a session. Throws Error.
+  SqliteJournal(const RunDirectory& run, const DatabaseOptions& options, const std::string& drover_version);
+
+  /// From where the scheduler is to go on. What was with workers when a master died may have run:
+  /// the number of that attempt is not used again.
+  [[nodiscard]] const core::Snapshot& start() const { return start_; }
+
+  void record(Turn turn) override;
+  [[nodiscard]] std::vector<Turn> commit(core::Time now) override;
+  [[nodiscard]] std::vector<Turn> flush() override;
+  [[nodiscard]] std::optional<core::Time> next_commit() const override;
+
+  /// Says in the journal how this session ended, after a last flush(). Throws Error.
+  void end_session(SessionEnd how, int exit_status, const std::string& reason);
+
+  [[nodiscard]] const RunDatabase& database() const { return database_; }
+  [[nodiscard]] const Progress& progress() const { return progress_; }
+
+ private:
+  void repair_files();
+  void begin_session(const std::string& drover_version);
+  void flush_files();
+  [[nodiscard]] bool try_commit();
+  void follow(const Turn& turn);
+  [[nodiscard]] std::vector<Turn> take_unsafe();
+  [[nodiscard]] std::vector<Turn> take_committed();
+  [[nodiscard]] Error locked_error() const;
+
+  RunDirectory run_;
+  Durability durability_;
+  RunDatabase database_;
+  Progress progress_;  ///< as committed
+  core::Snapshot start_;
+  Completion completion_;
+  RecordWriter writer_;
+  ProgressWriter progress_writer_;
+  JobLog job_log_;
+  AppendFile events_;
+  std::int64_t session_ = 0;
+
+  std::vector<Turn> waiting_;
+  std::size_t num_waiting_facts_ = 0;
+  std::size_t num_given_back_ = 0;  ///< of those that wait; only with Durability::off
+  core::WallMicros last_at_;        ///< of the last turn
+  core::Time due_{};
+  std::optional<core::Time> locked_since_;
+};
+
+}  // namespace drover::journal
