@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 using core::Duration;
 using core::Time;
 
-constexpr double kMostRuntimes = 1000;
+constexpr double kMostRuntimes = 100;
 
 Duration nanoseconds(double count) {
   return Duration(static_cast<Duration::rep>(count));
@@ -87,16 +87,53 @@ void draw_tasks(Plan& plan, Random& random, Duration work) {
       plan.tasks[random.between(0, num - 1)].behaviour = Behaviour::kills_worker;
 }
 
+PlannedGroup draw_group(Random& random, bool has_one_slot_each, std::uint32_t num_hosts, double stillborn) {
+  PlannedGroup group;
+  const std::uint32_t host = random.between(0U, num_hosts - 1);
+  const bool is_on_one_host = random.chance(0.5);
+  for (std::uint32_t i = random.between(1U, 4U); i > 0; --i) {
+    PlannedWorker worker;
+    worker.num_slots = has_one_slot_each ? 1 : random.between(1U, 8U);
+    worker.slowness = random.chance(0.1) ? random.log_between(2, 20) : 1;
+    worker.host = is_on_one_host ? host : random.between(0U, num_hosts - 1);
+    worker.is_stillborn = random.chance(stillborn);
+    group.workers.push_back(worker);
+  }
+  return group;
+}
+
+/// The groups that come by themselves; the first, the world's, may be empty.
 void draw_groups(Plan& plan, Random& random) {
   const bool has_one_slot_each = random.chance(0.4);
   const bool come_late = random.chance(0.5);
+  const std::uint32_t num_hosts = random.between(1U, 4U);
+  const double stillborn = random.chance(0.1) ? 0.2 : 0;
   for (std::uint32_t i = random.between(1U, 4U); i > 0; --i) {
-    PlannedGroup group;
+    PlannedGroup group = draw_group(random, has_one_slot_each, num_hosts, stillborn);
     if (come_late && !plan.groups.empty()) group.at = Time(random.between(Duration::zero(), plan.faults_end - Time()));
-    for (std::uint32_t w = random.between(1U, 4U); w > 0; --w)
-      group.num_slots.push_back(has_one_slot_each ? 1 : random.between(1U, 8U));
     plan.groups.push_back(std::move(group));
   }
+  if (random.chance(0.05)) plan.groups.front().workers.clear();
+}
+
+void draw_growth(Plan& plan, Random& random) {
+  core::ScalePolicy& scale = plan.policy.scale;
+  const Duration lease = plan.policy.lease;
+  if (random.chance(0.3)) {
+    scale.max_workers = random.between(1U, 12U);
+    scale.backlog = random.between(1U, 40U);
+    scale.cool_down = scaled(lease, random.log_between(0.01, 3));
+  }
+  if (random.chance(0.3)) {
+    scale.max_respawns = random.between(1U, 8U);
+    scale.respawn_delay = scaled(lease, random.log_between(0.01, 1));
+    scale.local_host = host_name(0);
+  }
+  if (random.chance(0.2)) scale.idle_timeout = scaled(lease, random.log_between(0.1, 3));
+  if (random.chance(0.3)) plan.growth.fails = random.between(0.1, 0.9);
+  if (random.chance(0.1)) plan.growth.is_lost = random.between(0.1, 0.9);
+  plan.growth.longest = scaled(lease, random.log_between(0.01, 2));
+  plan.growth.blocks = random.chance(0.3);
 }
 
 void draw_faults(Plan& plan, Random& random) {
@@ -108,10 +145,12 @@ void draw_faults(Plan& plan, Random& random) {
     double longest;  ///< in leases
   };
   constexpr Rule kRules[] = {
-      {Kind::kill, 0.4, 6, 0},        {Kind::freeze, 0.35, 4, 3}, {Kind::cut, 0.2, 2, 0},
-      {Kind::false_alarm, 0.1, 2, 0}, {Kind::drain, 0.25, 3, 0},  {Kind::drain_now, 0.2, 3, 0},
-      {Kind::hold, 0.2, 3, 2},        {Kind::pause, 0.3, 3, 3},   {Kind::stop, 0.06, 1, 0},
-      {Kind::stop_kill, 0.06, 1, 0},  {Kind::submit, 0.15, 4, 0},
+      {Kind::kill, 0.4, 6, 0},         {Kind::kill_group, 0.15, 2, 0},   {Kind::freeze, 0.35, 4, 3},
+      {Kind::cut, 0.2, 2, 0},          {Kind::false_alarm, 0.1, 2, 0},   {Kind::drain, 0.25, 3, 0},
+      {Kind::drain_now, 0.2, 3, 0},    {Kind::drain_group, 0.15, 2, 0},  {Kind::hold, 0.2, 3, 2},
+      {Kind::pause, 0.3, 3, 3},        {Kind::spoken_pause, 0.15, 3, 3}, {Kind::stop, 0.06, 1, 0},
+      {Kind::stop_later, 0.04, 1, 2},  {Kind::stop_kill, 0.06, 1, 0},    {Kind::time_limit, 0.06, 1, 4},
+      {Kind::submit, 0.15, 4, 0},      {Kind::cancel, 0.15, 4, 0},
   };
   const Duration horizon = plan.faults_end - Time();
   for (const Rule& rule : kRules) {
@@ -135,6 +174,8 @@ void draw_times(Plan& plan, Random& random, Duration work) {
   plan.heartbeat = scaled(plan.policy.lease, 1 / random.between(4.0, 8.0));
   plan.master_lease = scaled(plan.policy.lease, random.between(1.5, 8.0));
   plan.policy.leave_grace = scaled(plan.policy.lease, random.between(0.3, 2.0));
+  plan.policy.announce_grace = scaled(plan.policy.lease, random.between(0.5, 4.0));
+  plan.policy.worker_wait = scaled(plan.policy.lease, random.between(1.0, 6.0));
   plan.faults_end = Time(scaled(std::max(work, plan.policy.lease / 4), random.between(0.3, 1.5)));
 }
 
@@ -160,6 +201,10 @@ Duration RuntimeShape::draw(Random& random) const {
   return typical;
 }
 
+Duration RuntimeShape::longest() const {
+  return scaled(typical, kMostRuntimes);
+}
+
 Plan draw_plan(std::uint64_t seed) {
   Random random(seed);
   Plan plan;
@@ -175,24 +220,39 @@ Plan draw_plan(std::uint64_t seed) {
   plan.policy.halt = draw_halt(random);
   plan.policy.credit = draw_credit(random, plan.runtime.typical);
   plan.policy.max_worker_kills = random.between(1U, 4U);
+  plan.policy.max_host_losses = random.chance(0.5) ? 0 : random.between(1U, 5U);
+  if (random.chance(0.2)) plan.policy.time_request = scaled(plan.runtime.typical, random.log_between(0.1, 10));
   if (random.chance(0.15)) plan.policy.max_queued_tasks = random.between(1U, 100U);
   if (random.chance(0.1)) plan.policy.max_queued_bytes = random.between(1U, 1000U);
 
   plan.loses_last_words = random.chance(0.5);
   plan.tells_of_deaths = random.chance(0.4);
-  plan.has_stillborn_workers = random.chance(0.1);
   plan.performs_at_once = random.chance(0.3);
   draw_tasks(plan, random, work);
   draw_groups(plan, random);
+  draw_growth(plan, random);
+  plan.is_tended = random.chance(0.8);
   draw_faults(plan, random);
+
+  plan.quiet_from = plan.faults_end;
+  for (const PlannedFault& fault : plan.faults) plan.quiet_from = std::max(plan.quiet_from, fault.at + fault.length);
+  if (!plan.tasks.empty()) plan.quiet_from = std::max(plan.quiet_from, plan.tasks.back().available_at);
 
   // One worker might do all, each attempt as long as can be, with all its retries; and more groups may
   // die of a task than there are tasks. Only what hangs comes near this.
   const auto most_attempts = static_cast<Duration::rep>((plan.tasks.size() + 50) * (plan.policy.retry.max_retries + 8));
-  const Duration longest = scaled(plan.runtime.typical, kMostRuntimes);
-  plan.end_limit = plan.faults_end + most_attempts * (longest + plan.longest_delay * 8) +
+  plan.patience = plan.policy.lease * 100 + plan.policy.retry.longest_delay * 2;
+  plan.end_limit = plan.faults_end + most_attempts * (plan.runtime.longest() + plan.longest_delay * 8) +
                    (plan.policy.retry.longest_delay + plan.policy.lease) * 200;
   return plan;
+}
+
+bool Plan::has(PlannedFault::Kind kind) const {
+  return std::any_of(faults.begin(), faults.end(), [&](const PlannedFault& fault) { return fault.kind == kind; });
+}
+
+std::string host_name(std::uint32_t host) {
+  return "host" + std::to_string(host);
 }
 
 std::string describe(const Plan& plan) {
@@ -206,7 +266,7 @@ std::string describe(const Plan& plan) {
     out << "auto";
   out << ", retries " << plan.policy.retry.max_retries << ", kills " << plan.policy.max_worker_kills << ", "
       << plan.faults.size() << " faults until " << text(plan.faults_end.time_since_epoch())
-      << (plan.is_sound ? "" : ", unsound") << (plan.loses_last_words ? ", loses last words" : "")
+      << (plan.is_sound ? "" : ", unsound") << (plan.is_tended ? "" : ", untended") << (plan.loses_last_words ? ", loses last words" : "")
       << (plan.tells_of_deaths ? ", tells of deaths" : "");
   return out.str();
 }

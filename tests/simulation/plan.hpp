@@ -21,26 +21,38 @@ struct PlannedTask {
   std::uint32_t payload_bytes = 0;
 };
 
+struct PlannedWorker {
+  std::uint32_t num_slots = 1;
+  double slowness = 1;  ///< its attempts take so many times as long
+  std::uint32_t host = 0;
+  bool is_stillborn = false;  ///< dies before it was ever welcome
+};
+
 struct PlannedGroup {
   core::Time at{};
-  std::vector<std::uint32_t> num_slots;  ///< one entry a worker
+  std::vector<PlannedWorker> workers;
 };
 
 struct PlannedFault {
   enum class Kind : std::uint8_t {
     kill,         ///< a worker dies
+    kill_group,   ///< all workers of a group die
     freeze,       ///< a worker does nothing for `length`, then goes on
     cut,          ///< nothing passes between a worker and the master any more
     false_alarm,  ///< the transport says that a worker is lost which is not
     drain,
     drain_now,
-    hold,   ///< nothing is to be dispatched for `length`
-    pause,  ///< the master does nothing for `length`
+    drain_group,
+    hold,          ///< nothing is to be dispatched for `length`
+    pause,         ///< the master does nothing for `length`
+    spoken_pause,  ///< the same, and it knows beforehand
     stop,
+    stop_later,  ///< what executes after `length` is ended then
     stop_kill,
-    submit,  ///< a control client adds a few tasks
+    time_limit,  ///< the run's time ends `length` later
+    submit,      ///< a control client adds a few tasks
+    cancel,      ///< some tasks are not wanted any more
   };
-  static constexpr std::size_t kNumKinds = 11;
   Kind kind{};
   core::Time at{};
   core::Duration length{};
@@ -51,8 +63,18 @@ struct RuntimeShape {
   Kind kind{};
   core::Duration typical{};
 
-  /// At most a thousand times `typical`.
+  /// At most longest().
   [[nodiscard]] core::Duration draw(Random& random) const;
+  /// A hundred times `typical`.
+  [[nodiscard]] core::Duration longest() const;
+};
+
+/// What becomes of a request for more workers.
+struct GrowthShape {
+  double fails = 0;
+  double is_lost = 0;  ///< never answered
+  core::Duration longest{};
+  bool blocks = false;  ///< the master does nothing meanwhile
 };
 
 struct Plan {
@@ -75,18 +97,27 @@ struct Plan {
   bool loses_last_words = false;
   /// The transport tells of deaths, about as soon as they happen.
   bool tells_of_deaths = false;
-  /// Some ranks die before they were ever welcome.
-  bool has_stillborn_workers = false;
   /// Commands are performed after each event instead of after each turn.
   bool performs_at_once = false;
 
-  std::vector<PlannedGroup> groups;
+  std::vector<PlannedGroup> groups;  ///< the first is that of the world
   std::vector<PlannedFault> faults;
-  /// From here on nothing goes wrong any more, and an empty farm is given a new group.
+  GrowthShape growth;
+  /// From here on nothing goes wrong any more.
   core::Time faults_end{};
+  /// And from here on nobody waits for something that was planned.
+  core::Time quiet_from{};
+  /// Somebody gives an empty farm a new group then; else the run ends for want of workers.
+  bool is_tended = true;
+  /// Nothing may go on for so long without anything being done, once nothing goes wrong any more.
+  core::Duration patience{};
   /// When work must have ended at the latest.
   core::Time end_limit{};
+
+  [[nodiscard]] bool has(PlannedFault::Kind kind) const;
 };
+
+[[nodiscard]] std::string host_name(std::uint32_t host);
 
 [[nodiscard]] Plan draw_plan(std::uint64_t seed);
 

@@ -24,6 +24,8 @@ class Growth {
 
   /// A worker of the master's host was lost and may be replaced.
   void on_local_loss(Time now);
+  /// Nothing more is to be asked for: the master's host gets no more work.
+  void give_up();
   /// Some worker succeeded: losses before are forgiven.
   void on_success() { num_losses_in_a_row_ = 0; }
 
@@ -36,16 +38,20 @@ class Growth {
   void on_formed(Time now);
   void on_failed(Time now);
 
+  /// Whether a request is unanswered for too long: it counts as failed.
+  [[nodiscard]] bool is_overdue(Time now) const { return is_waiting_ && now >= answer_by_; }
+
   /// Whether workers have been asked for, or will be without anything else happening.
   [[nodiscard]] bool is_under_way() const { return is_waiting_ || num_to_replace_ > 0; }
 
-  /// When due() may have something that it did not have before.
+  /// When due() or is_overdue() may have something that they did not have before.
   [[nodiscard]] std::optional<Time> next_deadline(std::uint64_t backlog, std::uint64_t num_workers) const;
 
  private:
   [[nodiscard]] bool is_backlogged(std::uint64_t backlog, std::uint64_t num_workers) const;
 
   ScalePolicy policy_;
+  bool has_given_up_ = false;
   bool is_waiting_ = false;
   std::uint32_t num_to_replace_ = 0;
   std::uint32_t num_being_replaced_ = 0;  ///< part of the unanswered request
@@ -54,6 +60,7 @@ class Growth {
   std::uint32_t num_failures_in_a_row_ = 0;
   Time replace_at_{};
   Time grow_at_{};
+  Time answer_by_{};
 };
 
 }  // namespace drover::core

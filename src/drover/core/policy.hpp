@@ -63,6 +63,8 @@ struct ScalePolicy {
   std::uint64_t backlog = 1;
   /// Pause between two growths; doubles after each that failed.
   Duration cool_down = std::chrono::seconds(10);
+  /// A request for workers that is not answered within this counts as failed.
+  Duration answer_wait = std::chrono::minutes(2);
   /// Replace workers of this host that were lost: so many over the run.
   std::uint32_t max_respawns = 0;
   /// Pause before a replacement; doubles while replacements are lost without having succeeded once.

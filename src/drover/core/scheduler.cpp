@@ -71,6 +71,9 @@ void Scheduler::on(const event::GroupFormed& event) {
   groups_.at(id).announce_deadline = now_ + policy_.announce_grace;
   groups_.at(id).idle_since = now_;
   if (event.source != GroupSource::world) growth_.on_formed(now_);
+  // A group may come as the run ends; it is sent away like all others.
+  if (phase_ == Phase::closed) phase_ = Phase::closing;
+  if (phase_ == Phase::closing) closing_deadline_ = now_ + policy_.leave_grace;
   end_group_if_empty(id);
 }
 
@@ -206,7 +209,7 @@ void Scheduler::expire_groups() {
   std::vector<WorkerId> absent;
   std::vector<WorkerId> idle;
   for (auto& [id, group] : groups_) {
-    if (now_ >= (phase_ == Phase::closing ? closing_deadline_ : group.announce_deadline))
+    if (now_ >= group.announce_deadline || (phase_ == Phase::closing && now_ >= closing_deadline_))
       absent.insert(absent.end(), group.pending.begin(), group.pending.end());
     if (group.source == GroupSource::world || !policy_.scale.idle_timeout) continue;
     for (const WorkerId member : group.members) {
@@ -220,10 +223,11 @@ void Scheduler::expire_groups() {
   for (const WorkerId id : idle) drain_worker(id, false);
 }
 
-/// The run's own times: its limit, and what a stop leaves to those that execute.
+/// The run's own times: its limit, what a stop leaves to those that execute, and how long a request
+/// for workers may go without an answer.
 void Scheduler::expire_run() {
-  if (time_end_ && now_ >= *time_end_ && !tasks_.empty())
-    on(event::StopRequested{StopReason::time_limit, true, std::nullopt});
+  if (growth_.is_overdue(now_)) on(event::GrowthFailed{"no answer to the request in time"});
+  if (time_end_ && now_ >= *time_end_) on(event::StopRequested{StopReason::time_limit, true, std::nullopt});
   if (phase_ == Phase::stopping && kill_at_ && now_ >= *kill_at_)
     on(event::StopRequested{*stop_reason_, true, std::nullopt});
 }
@@ -286,6 +290,7 @@ void Scheduler::judge_host(const std::string& host) {
   const auto is_elsewhere = [&](const auto& entry) { return entry.second.host != host && !entry.second.draining; };
   if (std::none_of(workers_.begin(), workers_.end(), is_elsewhere)) return;
   emit(fact::HostQuarantined{host, "lost " + std::to_string(num_losses) + " workers with no success in between"});
+  if (host == policy_.scale.local_host) growth_.give_up();  // what it brings would be sent away
   std::vector<WorkerId> there;
   for (const auto& [id, worker] : workers_)
     if (worker.host == host) there.push_back(id);
@@ -311,8 +316,8 @@ void Scheduler::settle() {
   for (const TaskId id : std::exchange(cancelled_at_start_, {})) end_if_cancelled(id);
   release_delayed();
   judge_halt();
-  judge_workers();
   grow();
+  judge_workers();
   dispatch();
   send_tickets();
   balance();

@@ -21,7 +21,7 @@ Time Scheduler::next_deadline() const {
   if (!delayed_.empty()) deadline = std::min(deadline, delayed_.begin()->first);
   if (phase_ == Phase::closing) deadline = std::min(deadline, closing_deadline_);
   if (phase_ == Phase::running && time_end_) deadline = std::min(deadline, std::max(*time_end_, now_));
-  if (phase_ == Phase::stopping && kill_at_) deadline = std::min(deadline, std::max(*kill_at_, now_));
+  if (phase_ == Phase::stopping && kill_at_ && !is_killing_) deadline = std::min(deadline, std::max(*kill_at_, now_));
   if (phase_ == Phase::running)
     if (const auto growth = growth_.next_deadline(ready_.size(), workers_.size() + num_pending_))
       deadline = std::min(deadline, std::max(*growth, now_));
@@ -33,7 +33,7 @@ std::size_t Scheduler::num_wanted_tasks() const {
   if (phase_ != Phase::running || is_input_ended_ || queued_bytes_ >= policy_.max_queued_bytes) return 0;
   const std::uint64_t credit = policy_.credit.per_slot(mean_runtime_, policy_.max_queued_tasks, 1);
   const std::uint64_t wanted =
-      std::clamp<std::uint64_t>(3 * (num_slots_ + 1) * (credit + 1), 64, policy_.max_queued_tasks);
+      std::min(std::max<std::uint64_t>(3 * (num_slots_ + 1) * (credit + 1), 64), policy_.max_queued_tasks);
   const std::uint64_t queued = ready_.size() + delayed_.size();
   return queued < wanted ? wanted - queued : 0;
 }
