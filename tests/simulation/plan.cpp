@@ -127,8 +127,9 @@ void draw_growth(Plan& plan, Random& random) {
   if (random.chance(0.3)) {
     scale.max_respawns = random.between(1U, 8U);
     scale.respawn_delay = scaled(lease, random.log_between(0.01, 1));
-    scale.local_host = host_name(0);
   }
+  scale.local_host = host_name(0);
+  scale.answer_wait = scaled(lease, random.log_between(0.5, 10));
   if (random.chance(0.2)) scale.idle_timeout = scaled(lease, random.log_between(0.1, 3));
   if (random.chance(0.3)) plan.growth.fails = random.between(0.1, 0.9);
   if (random.chance(0.1)) plan.growth.is_lost = random.between(0.1, 0.9);
@@ -145,12 +146,12 @@ void draw_faults(Plan& plan, Random& random) {
     double longest;  ///< in leases
   };
   constexpr Rule kRules[] = {
-      {Kind::kill, 0.4, 6, 0},         {Kind::kill_group, 0.15, 2, 0},   {Kind::freeze, 0.35, 4, 3},
-      {Kind::cut, 0.2, 2, 0},          {Kind::false_alarm, 0.1, 2, 0},   {Kind::drain, 0.25, 3, 0},
-      {Kind::drain_now, 0.2, 3, 0},    {Kind::drain_group, 0.15, 2, 0},  {Kind::hold, 0.2, 3, 2},
-      {Kind::pause, 0.3, 3, 3},        {Kind::spoken_pause, 0.15, 3, 3}, {Kind::stop, 0.06, 1, 0},
-      {Kind::stop_later, 0.04, 1, 2},  {Kind::stop_kill, 0.06, 1, 0},    {Kind::time_limit, 0.06, 1, 4},
-      {Kind::submit, 0.15, 4, 0},      {Kind::cancel, 0.15, 4, 0},
+      {Kind::kill, 0.4, 6, 0},        {Kind::kill_group, 0.15, 2, 0},   {Kind::freeze, 0.35, 4, 3},
+      {Kind::cut, 0.2, 2, 0},         {Kind::false_alarm, 0.1, 2, 0},   {Kind::drain, 0.25, 3, 0},
+      {Kind::drain_now, 0.2, 3, 0},   {Kind::drain_group, 0.15, 2, 0},  {Kind::hold, 0.2, 3, 2},
+      {Kind::pause, 0.3, 3, 3},       {Kind::spoken_pause, 0.15, 3, 3}, {Kind::stop, 0.06, 1, 0},
+      {Kind::stop_later, 0.04, 1, 2}, {Kind::stop_kill, 0.06, 1, 0},    {Kind::time_limit, 0.06, 1, 4},
+      {Kind::submit, 0.15, 4, 0},     {Kind::cancel, 0.15, 4, 0},
   };
   const Duration horizon = plan.faults_end - Time();
   for (const Rule& rule : kRules) {
@@ -266,8 +267,8 @@ std::string describe(const Plan& plan) {
     out << "auto";
   out << ", retries " << plan.policy.retry.max_retries << ", kills " << plan.policy.max_worker_kills << ", "
       << plan.faults.size() << " faults until " << text(plan.faults_end.time_since_epoch())
-      << (plan.is_sound ? "" : ", unsound") << (plan.is_tended ? "" : ", untended") << (plan.loses_last_words ? ", loses last words" : "")
-      << (plan.tells_of_deaths ? ", tells of deaths" : "");
+      << (plan.is_sound ? "" : ", unsound") << (plan.is_tended ? "" : ", untended")
+      << (plan.loses_last_words ? ", loses last words" : "") << (plan.tells_of_deaths ? ", tells of deaths" : "");
   return out.str();
 }
 

@@ -1,0 +1,15 @@
+// Facts and commands in words, for traces and complaints.
+#pragma once
+
+#include <string>
+
+#include "drover/core/events.hpp"
+
+namespace drover::simulation {
+
+/// `7.2`: the second attempt of task 7.
+[[nodiscard]] std::string text(core::AttemptId attempt);
+[[nodiscard]] std::string text(const core::Fact& fact);
+[[nodiscard]] std::string text(const core::Command& command);
+
+}  // namespace drover::simulation

@@ -1,0 +1,227 @@
+#include "sim_master.hpp"
+
+#include <algorithm>
+
+#include "describe.hpp"
+#include "payload.hpp"
+
+namespace drover::simulation {
+
+namespace event = core::event;
+namespace command = core::command;
+
+namespace {
+
+constexpr int kMostMessagesInTurn = 64;
+constexpr std::size_t kMostTasksInPull = 64;
+
+}  // namespace
+
+SimMaster::SimMaster(Stage& stage, std::unique_ptr<Mind> mind, History& history, Surroundings& surroundings)
+    : stage_(stage),
+      mind_(std::move(mind)),
+      replica_(stage.plan.policy),
+      history_(history),
+      surroundings_(surroundings),
+      alarm_(stage.timeline, [this] { turn(); }) {
+  stage_.network.attach_master([this](core::WorkerId from, ToMaster message) { receive(from, std::move(message)); });
+}
+
+void SimMaster::ask(Request request) {
+  requests_.push_back(std::move(request));
+  alarm_.set(stage_.now() + stage_.latency());
+}
+
+void SimMaster::pause(core::Duration length, bool is_spoken_of) {
+  stage_.trace.note("the master pauses");
+  if (is_spoken_of) {
+    pause_ahead_ = std::max(pause_ahead_, length);
+    alarm_.set(stage_.now());
+  } else {
+    paused_until_ = std::max(paused_until_, stage_.now() + length);
+  }
+}
+
+// --- a turn, as the master loop has it --------------------------------------------------------
+
+void SimMaster::receive(core::WorkerId from, ToMaster message) {
+  if (is_closed()) return;
+  inbox_.emplace_back(from, std::move(message));
+  alarm_.set(stage_.now() + stage_.latency());
+}
+
+void SimMaster::turn() {
+  if (is_closed()) return;
+  if (stage_.now() < paused_until_) return alarm_.set(paused_until_);
+  take_messages();
+  take_requests();
+  take_input();
+  handle(event::Ticked{});
+  commit();
+  if (pause_ahead_ > core::Duration::zero()) {
+    handle(event::PauseAhead{pause_ahead_});
+    commit();
+    pause(std::exchange(pause_ahead_, {}), false);
+  }
+  keep_in_touch();
+  const std::string broken = scheduler().check_invariants();
+  require(broken.empty(), [&] { return "scheduler: " + broken; });
+  if (!is_closed()) set_alarm();
+}
+
+void SimMaster::set_alarm() {
+  const core::Time now = stage_.now();
+  if (!inbox_.empty() || !requests_.empty()) return alarm_.set(now);
+  core::Time next = std::min(scheduler().next_deadline(), now + stage_.plan.heartbeat);
+  require(next > now, "the scheduler wants to be called without end");
+  if (is_input_open_ && next_task_ < stage_.plan.tasks.size())
+    if (const core::Time available = stage_.plan.tasks[next_task_].available_at; available > now)
+      next = std::min(next, available);
+  alarm_.set(next + stage_.latency());
+}
+
+void SimMaster::take_messages() {
+  for (int i = 0; i < kMostMessagesInTurn && !inbox_.empty(); ++i) {
+    auto [from, message] = std::move(inbox_.front());
+    inbox_.pop_front();
+    std::visit([&](auto& m) { take(from, m); }, message);
+  }
+}
+
+void SimMaster::take(core::WorkerId from, const message::Hello& hello) {
+  links_[from] = stage_.now();
+  handle(event::WorkerAnnounced{from, hello.host, 1, hello.num_slots});
+}
+
+void SimMaster::take(core::WorkerId from, core::worker_command::Report& report) {
+  handle(
+      event::WorkerReported{from, std::move(report.started), std::move(report.ended), std::move(report.handed_back)});
+}
+
+void SimMaster::take(core::WorkerId from, const message::Goodbye&) {
+  handle(event::WorkerLeft{from});
+}
+
+void SimMaster::take(core::WorkerId from, const message::PeerLost& lost) {
+  handle(event::WorkerFailed{from, lost.reason});
+}
+
+void SimMaster::take_requests() {
+  for (std::size_t num = requests_.size(); num > 0; --num) {
+    Request request = std::move(requests_.front());
+    requests_.pop_front();
+    std::visit([this](auto& r) { take(r); }, request);
+  }
+}
+
+void SimMaster::take(core::Event& event) {
+  if (std::holds_alternative<event::TasksSubmitted>(event) && !scheduler().is_open()) return;
+  handle(event);
+}
+
+void SimMaster::take(const ArrivingGroup& group) {
+  const core::GroupId id = scheduler().next_group();
+  const core::WorkerId first = scheduler().next_worker();
+  handle(event::GroupFormed{group.source, static_cast<std::uint32_t>(group.workers.size()), ""});
+  surroundings_.admit(id, first, group.workers);
+}
+
+void SimMaster::take_input() {
+  if (!is_input_open_) return;
+  const std::size_t wanted = std::min(scheduler().num_wanted_tasks(), kMostTasksInPull);
+  require(wanted <= stage_.plan.policy.max_queued_tasks, "more tasks are wanted than may queue");
+  if (wanted == 0) return;
+  const std::vector<PlannedTask>& tasks = stage_.plan.tasks;
+  std::vector<core::TaskSpec> specs;
+  for (; next_task_ < tasks.size() && tasks[next_task_].available_at <= stage_.now() && specs.size() < wanted;
+       ++next_task_)
+    specs.push_back(make_spec(tasks[next_task_], next_task_));
+  if (!specs.empty()) handle(event::TasksSubmitted{core::OwnerId(0), std::move(specs)});
+  if (next_task_ < tasks.size()) return;
+  is_input_open_ = false;
+  handle(event::InputEnded{});
+}
+
+// --- what follows -----------------------------------------------------------------------------
+
+void SimMaster::handle(const core::Event& event) {
+  core::Outbox outbox = mind_->handle(event, stage_.now());
+  if (stage_.trace.is_on()) {
+    for (const core::Fact& fact : outbox.facts) stage_.trace.note("  ", text(fact));
+    for (const core::Command& command : outbox.commands) stage_.trace.note("    -> ", text(command));
+  }
+  history_.observe(event, outbox, stage_.now());
+  if (mind_->is_true_to_itself() && !outbox.facts.empty()) {
+    for (const core::Fact& fact : outbox.facts) replica_.apply(fact);
+    compare_replica();
+  }
+  std::move(outbox.commands.begin(), outbox.commands.end(), std::back_inserter(commands_));
+  if (stage_.plan.performs_at_once) commit();
+}
+
+/// Pauses before retries are over by themselves, which is no fact.
+void SimMaster::compare_replica() const {
+  core::Counts live = scheduler().counts();
+  core::Counts replayed = replica_.counts();
+  require(live.ready + live.delayed == replayed.ready + replayed.delayed, "replay has another number of waiting tasks");
+  live.ready = live.delayed = replayed.ready = replayed.delayed = 0;
+  require(live == replayed, "replay counts otherwise");
+  require(scheduler().num_workers() == replica_.num_workers() && scheduler().num_slots() == replica_.num_slots(),
+          "replay has other workers");
+  require(scheduler().next_group() == replica_.next_group() && scheduler().next_worker() == replica_.next_worker(),
+          "replay numbers otherwise");
+}
+
+void SimMaster::commit() {
+  for (core::Command& command : std::exchange(commands_, {})) std::visit([this](auto& c) { perform(c); }, command);
+}
+
+void SimMaster::perform(command::Welcome& command) {
+  send(command.worker, command);
+}
+
+void SimMaster::perform(command::SendTicket& command) {
+  send(command.worker, std::move(command));
+}
+
+void SimMaster::perform(command::Recall& command) {
+  send(command.worker, std::move(command));
+}
+
+void SimMaster::perform(command::Kill& command) {
+  send(command.worker, std::move(command));
+}
+
+void SimMaster::perform(command::Drain& command) {
+  send(command.worker, command);
+}
+
+void SimMaster::perform(const command::Forget& command) {
+  links_.erase(command.worker);
+}
+
+void SimMaster::perform(const command::ReleaseGroup&) {}
+
+void SimMaster::perform(const command::Grow& command) {
+  surroundings_.grow(command.population);
+}
+
+void SimMaster::perform(command::Fence& command) {
+  send(command.worker, command);
+}
+
+void SimMaster::perform(const command::Deliver&) {}
+
+void SimMaster::perform(const command::DiscardOutput&) {}
+
+void SimMaster::send(core::WorkerId to, ToWorker message) {
+  if (const auto link = links_.find(to); link != links_.end()) link->second = stage_.now();
+  stage_.network.to_worker(to, std::move(message));
+}
+
+void SimMaster::keep_in_touch() {
+  for (auto& [worker, last_sent] : links_)
+    if (stage_.now() - last_sent >= stage_.plan.heartbeat) send(worker, message::Ping{});
+}
+
+}  // namespace drover::simulation
