@@ -254,10 +254,10 @@ int run_master_rank(const RunInvocation& invocation) {
   runtime::SignalInbox signals{SIGINT, SIGTERM, SIGHUP};
   const runtime::SignalInbox ignored{SIGPIPE};
   std::optional<runtime::SupervisorLink> link = runtime::SupervisorLink::connect();
-  transport::MpiSession mpi;
+  transport::MpiSession mpi(transport::Threading::any_thread);
   int status = kInternalFailure;
   {
-    transport::MpiTransport transport(mpi);
+    transport::MpiTransport transport(mpi, core::WorkerId(1));
     try {
       status = run_batch(invocation, mpi, transport, signals);
     } catch (const Error& e) {

@@ -25,7 +25,7 @@ int run_worker_rank(const RunOptions& options) {
   const runtime::SignalInbox ignored{SIGINT, SIGTERM, SIGHUP, SIGPIPE};
   exec::block_child_signal();
   exec::ProcessGuardian guardian(options.num_slots);
-  transport::MpiSession mpi;
+  transport::MpiSession mpi(transport::Threading::main_thread);
   runtime::WorkerEnd end{};
   {
     transport::MpiTransport transport(mpi);

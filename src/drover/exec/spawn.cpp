@@ -34,7 +34,7 @@ struct Handover {
 [[noreturn]] void run_child(Handover& handover) {
   const SpawnRequest& request = *handover.request;
   ::setpgid(0, 0);
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  ::prctl(PR_SET_PDEATHSIG, request.death_signal);
   if (::getppid() != handover.parent) ::_exit(1);
   ::dup2(request.stdin_fd, STDIN_FILENO);
   ::dup2(handover.stdout_fd, STDOUT_FILENO);

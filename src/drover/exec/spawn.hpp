@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <csignal>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@ struct SpawnRequest {
   char* const* envp = nullptr;
   const char* workdir = nullptr;  ///< null: this process's
   int stdin_fd = -1;
+  int death_signal = SIGKILL;  ///< what it gets when the thread that called spawn() ends
 };
 
 struct Spawned {
@@ -33,8 +35,8 @@ struct Spawned {
   std::string failed_call;  ///< "pipe", "vfork", "chdir", "exec"
 };
 
-/// Starts it. The child has default signal dispositions and an empty signal mask, and is killed when
-/// the thread that called this ends. Reports failure in its result.
+/// Starts it. The child has default signal dispositions and an empty signal mask, and gets
+/// `death_signal` when the thread that called this ends. Reports failure in its result.
 [[nodiscard]] Spawned spawn(const SpawnRequest& request);
 
 }  // namespace drover::exec

@@ -1,8 +1,5 @@
 #include "drover/runtime/launcher.hpp"
 
-#include <algorithm>
-#include <iterator>
-
 namespace drover::runtime {
 
 namespace {
@@ -30,16 +27,58 @@ const std::vector<std::string> kProtection5{"--with-ft",
                                             "btl_sm_single_copy_mechanism",
                                             "none"};
 
+const std::vector<std::string> kCommon{"--bind-to", "none", "--mca", "pml", "ob1"};
+
+void append(std::vector<std::string>& command, const std::vector<std::string>& more) {
+  command.insert(command.end(), more.begin(), more.end());
+}
+
+std::string joined(const std::vector<std::string>& strings) {
+  std::string text;
+  for (const std::string& string : strings) text += (text.empty() ? "" : ",") + string;
+  return text;
+}
+
 }  // namespace
 
 std::vector<std::string> mpirun_command(const LocalLaunch& launch) {
   std::vector<std::string> command{"mpirun", "-n", std::to_string(launch.num_workers + 1), "--allow-run-as-root"};
-  const std::vector<std::string>& protection = launch.is_open_mpi_5 ? kProtection5 : kProtection4;
-  std::copy(protection.begin(), protection.end(), std::back_inserter(command));
-  const std::vector<std::string> common{"--bind-to", "none", "--mca", "pml", "ob1", launch.program};
-  std::copy(common.begin(), common.end(), std::back_inserter(command));
-  std::copy(launch.args.begin(), launch.args.end(), std::back_inserter(command));
+  append(command, launch.is_open_mpi_5 ? kProtection5 : kProtection4);
+  append(command, kCommon);
+  if (!launch.ompi_server.empty()) append(command, {"--ompi-server", launch.ompi_server});
+  append(command, {launch.program});
+  append(command, launch.args);
   return command;
+}
+
+std::vector<std::string> mpirun_command(const GroupLaunch& launch) {
+  std::vector<std::string> command{"mpirun", "-n", std::to_string(launch.population), "--allow-run-as-root"};
+  if (!launch.hosts.empty()) append(command, {"--host", joined(launch.hosts)});
+  append(command, kProtection4);
+  append(command, kCommon);
+  append(command, {"--ompi-server", launch.ompi_server, launch.program});
+  append(command, launch.args);
+  return command;
+}
+
+const std::vector<std::string>& launcher_variables() {
+  static const std::vector<std::string> beginnings{"PMIX_",
+                                                   "PRTE_",
+                                                   "OMPI_COMM_",
+                                                   "OMPI_APP_",
+                                                   "OMPI_NUM_APP",
+                                                   "OMPI_FIRST_RANKS",
+                                                   "OMPI_COMMAND",
+                                                   "OMPI_ARGV",
+                                                   "OMPI_FILE_LOCATION",
+                                                   "OMPI_UNIVERSE",
+                                                   "OMPI_MCA_ess",
+                                                   "OMPI_MCA_orte_",
+                                                   "OMPI_MCA_pmix",
+                                                   "OMPI_MCA_initial_wdir",
+                                                   "OMPI_MCA_shmem_RUNTIME",
+                                                   "OMPI_MCA_mpi_oversubscribe"};
+  return beginnings;
 }
 
 }  // namespace drover::runtime

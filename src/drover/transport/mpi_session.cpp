@@ -17,13 +17,16 @@ namespace drover::transport {
 
 struct MpiSession::State {
   // Not to abort on an uncaught exception: unwinding must reach main, which knows what to say.
-  boost::mpi::environment environment{boost::mpi::threading::funneled, false};
+  explicit State(boost::mpi::threading::level level) : environment(level, false) {}
+
+  boost::mpi::environment environment;
   boost::mpi::communicator world;
 };
 
-MpiSession::MpiSession() {
+MpiSession::MpiSession(Threading threading) {
+  namespace levels = boost::mpi::threading;
   try {
-    state_ = std::make_unique<State>();
+    state_ = std::make_unique<State>(threading == Threading::any_thread ? levels::multiple : levels::funneled);
   } catch (const boost::mpi::exception& e) {
     throw Error(std::string("MPI cannot be initialised: ") + e.what());
   }
@@ -32,7 +35,9 @@ MpiSession::MpiSession() {
   check_mpi(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
 }
 
-MpiSession::~MpiSession() = default;
+MpiSession::~MpiSession() {
+  if (is_abandoned_) (void)state_.release();
+}
 
 int MpiSession::rank() const {
   return state_->world.rank();

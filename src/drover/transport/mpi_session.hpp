@@ -1,4 +1,5 @@
-// MPI from start to end: initialised once by the main thread, which alone calls MPI.
+// MPI from start to end: initialised once by the main thread, which alone calls MPI, but for the calls
+// that bring in groups on the master (mpi_groups.hpp).
 #pragma once
 
 #include <memory>
@@ -12,11 +13,16 @@ struct LossProtection {
   std::string explanation;  ///< one line for people; names the flag to add when there is one
 };
 
+enum class Threading {
+  main_thread,  ///< for workers
+  any_thread,   ///< for a master that lets groups in; falls back to main_thread where MPI cannot
+};
+
 /// Owns MPI's initialisation. Finalizes in its destructor unless abandoned.
 class MpiSession {
  public:
-  /// Throws drover::Error when MPI cannot be initialised or there is no single thread to call it.
-  MpiSession();
+  /// Throws drover::Error when MPI cannot be initialised.
+  explicit MpiSession(Threading threading);
   ~MpiSession();
   MpiSession(const MpiSession&) = delete;
   MpiSession& operator=(const MpiSession&) = delete;
@@ -26,9 +32,14 @@ class MpiSession {
   /// The name of this node as MPI has it.
   [[nodiscard]] std::string host() const;
 
+  /// MPI is not to be finalized: that would wait for processes or calls that never end. This process
+  /// must then end by _exit().
+  void abandon() { is_abandoned_ = true; }
+
  private:
   struct State;
   std::unique_ptr<State> state_;
+  bool is_abandoned_ = false;
 };
 
 /// Whether this process was started by an MPI launcher (mpirun, srun --mpi=pmix); needs no MpiSession.
