@@ -9,6 +9,8 @@
 #include "drover/cli/input/input.hpp"
 #include "drover/cli/run_command.hpp"
 #include "drover/cli/version.hpp"
+#include "drover/cli/worker_command.hpp"
+#include "drover/cli/worker_rank.hpp"
 #include "drover/support/error.hpp"
 #include "drover/transport/mpi_session.hpp"
 
@@ -50,6 +52,15 @@ int dispatch(const std::vector<std::string>& args) {
   RunSubcommand config_subcommand;
   config_subcommand.declare(app, "config", "Print the effective options of 'run' and where each comes from");
 
+  WorkerCommandOptions worker_options;
+  const CLI::App* worker = declare_worker_command(app, worker_options);
+  RelayCommandOptions relay_options;
+  const CLI::App* relay = declare_relay_command(app, relay_options);
+  // What spawned and joining ranks are started as; not for people.
+  CLI::App* worker_rank = app.add_subcommand("worker-rank")->group("");
+  std::uint32_t rank_slots = 1;
+  worker_rank->add_option("--slots", rank_slots);
+
   SplitArguments split = split_argument_sources(args);
   std::reverse(split.argv.begin(), split.argv.end());  // as CLI11 wants them
   try {
@@ -58,6 +69,9 @@ int dispatch(const std::vector<std::string>& args) {
     if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
     throw UsageError(std::string(e.what()) + "; see 'drover run --help'");
   }
+  if (worker->parsed()) return run_worker_command(worker_options);
+  if (relay->parsed()) return run_relay_command(relay_options);
+  if (worker_rank->parsed()) return run_worker_rank(rank_slots);
   if (config_subcommand.app->parsed())
     return print_config(resolve_settings(*config_subcommand.app, config_subcommand.config));
   std::vector<Setting> settings = resolve_settings(*run_subcommand.app, run_subcommand.config);

@@ -12,6 +12,8 @@
 #include <set>
 
 #include "drover/cli/exit_status.hpp"
+#include "drover/cli/mpi_end.hpp"
+#include "drover/cli/notices.hpp"
 #include "drover/cli/output/printer.hpp"
 #include "drover/cli/output/terminal_line.hpp"
 #include "drover/cli/progress.hpp"
@@ -23,9 +25,14 @@
 #include "drover/journal/output_store.hpp"
 #include "drover/journal/run_directory.hpp"
 #include "drover/runtime/clock.hpp"
+#include "drover/runtime/control_desk.hpp"
 #include "drover/runtime/dismissal.hpp"
 #include "drover/runtime/master_loop.hpp"
+#include "drover/runtime/ompi_server.hpp"
+#include "drover/runtime/recruiter.hpp"
+#include "drover/runtime/status_board.hpp"
 #include "drover/runtime/supervisor_link.hpp"
+#include "drover/support/duration.hpp"
 #include "drover/support/error.hpp"
 #include "drover/transport/mpi_transport.hpp"
 
@@ -80,6 +87,16 @@ std::vector<std::string> resolve_variables(const std::vector<std::string>& varia
   return resolved;
 }
 
+std::filesystem::path output_directory(const RunOptions& options, const journal::RunDirectory& run) {
+  return options.output_dir.empty() ? run.outputs() : std::filesystem::absolute(options.output_dir);
+}
+
+/// On the clock of this process; commands that must be ended get their time for it.
+std::optional<core::Time> time_end(const RunOptions& options) {
+  if (options.time_limit <= core::Duration::zero()) return std::nullopt;
+  return runtime::now() + std::max(options.time_limit - options.kill_after, options.time_limit / 2);
+}
+
 core::ExecProfile exec_profile(const RunOptions& options, const journal::RunDirectory& run) {
   core::ExecProfile profile;
   profile.shell = options.shell;
@@ -93,20 +110,58 @@ core::ExecProfile exec_profile(const RunOptions& options, const journal::RunDire
 }
 
 runtime::MasterOptions master_options(const RunOptions& options, const journal::RunDirectory& run,
-                                      std::uint32_t num_workers) {
+                                      const std::string& host, std::uint32_t num_workers) {
   runtime::MasterOptions master;
   master.policy.retry = options.retry;
   master.policy.halt = options.halt;
   master.policy.credit.fixed_per_slot = options.prefetch;
   master.policy.lease = options.lease;
+  master.policy.scale = options.scale;
+  master.policy.scale.local_host = host;
+  master.policy.worker_wait = options.worker_wait;
+  master.policy.max_worker_kills = options.max_worker_kills;
+  master.policy.max_host_losses = options.max_host_losses;
+  if (options.time_request > core::Duration::zero()) master.policy.time_request = options.time_request;
   // Workers leave once what they execute has ended, which may take a TERM and then a KILL.
   master.policy.leave_grace = options.kill_after + options.lease;
   master.profile = exec_profile(options, run);
   master.heartbeat = options.heartbeat;
   master.master_lease = 3 * options.lease;
   master.num_world_workers = num_workers;
+  master.keep_open = options.keep_open;
+  master.time_end = time_end(options);
   master.drover_version = version();
   return master;
+}
+
+runtime::RecruiterOptions recruiter_options(const RunOptions& options, const journal::RunDirectory& run) {
+  runtime::RecruiterOptions recruiter;
+  recruiter.program = std::filesystem::read_symlink("/proc/self/exe").string();
+  recruiter.run_dir = run.path().string();
+  recruiter.drover_version = version();
+  recruiter.slots_per_worker = options.num_slots;
+  recruiter.worker_args = {"worker-rank", "--slots", std::to_string(options.num_slots)};
+  return recruiter;
+}
+
+runtime::StatusBoard::About board_about(const RunOptions& options, const journal::RunDirectory& run,
+                                        const std::string& host) {
+  return {run_id(run), run.path().string(), host, options.heartbeat};
+}
+
+runtime::ControlDesk::Options desk_options(const RunOptions& options, const journal::RunDirectory& run,
+                                           const std::string& host) {
+  runtime::ControlDesk::Options desk;
+  desk.run_dir = run.path();
+  desk.about = {version(),
+                run_id(run),
+                run.path().string(),
+                host,
+                static_cast<std::int32_t>(::getpid()),
+                runtime::known_ompi_server().value_or("")};
+  desk.output_dir = output_directory(options, run).string();
+  desk.output_layout = options.output_layout;
+  return desk;
 }
 
 PrinterOptions printer_options(const RunOptions& options) {
@@ -150,10 +205,13 @@ void check_workdir(const std::string& workdir) {
 /// All that a batch needs on the master, joined.
 class Batch {
  public:
-  Batch(const RunInvocation& invocation, transport::MpiSession& mpi, transport::Transport& transport,
+  Batch(const RunInvocation& invocation, transport::MpiSession& mpi, transport::MpiTransport& transport,
         runtime::SignalInbox& signals);
 
   int run();
+
+  /// Whether MPI has been left in a state in which it cannot be finalized.
+  [[nodiscard]] bool is_mpi_tainted() const { return has_losses_ || recruiter_.has_stuck_call(); }
 
  private:
   void finish_printing();
@@ -162,7 +220,8 @@ class Batch {
   const RunInvocation& invocation_;
   const RunOptions& options_ = invocation_.options;
   std::uint32_t num_workers_;
-  transport::Transport& transport_;
+  std::string host_;
+  transport::MpiTransport& transport_;
   runtime::SignalInbox& signals_;
   core::Time started_ = runtime::now();
   std::unique_ptr<runtime::TaskSource> source_;
@@ -170,39 +229,51 @@ class Batch {
   TerminalLine line_;
   journal::OutputStore store_;
   Printer printer_;
+  runtime::Recruiter recruiter_;
+  runtime::StatusBoard board_;
+  runtime::ControlDesk desk_;
   Results results_;
   journal::FileJournal journal_;
   Progress progress_;
   Summary summary_;
+  Notices notices_;
   JsonEvents json_;
+  bool has_losses_ = false;
 };
 
-Batch::Batch(const RunInvocation& invocation, transport::MpiSession& mpi, transport::Transport& transport,
+Batch::Batch(const RunInvocation& invocation, transport::MpiSession& mpi, transport::MpiTransport& transport,
              runtime::SignalInbox& signals)
     : invocation_(invocation),
       num_workers_(static_cast<std::uint32_t>(mpi.size() - 1)),
+      host_(mpi.host()),
       transport_(transport),
       signals_(signals),
       source_(open_input(input_options(invocation), STDIN_FILENO)),
       run_(open_run_directory(options_)),
       line_(options_.no_progress || options_.quiet ? -1 : STDERR_FILENO),
-      store_(options_.output_dir.empty() ? run_.outputs() : std::filesystem::absolute(options_.output_dir),
-             options_.output_layout),
+      store_(output_directory(options_, run_), options_.output_layout),
       printer_(printer_options(options_), store_.reader(), line_),
-      results_(store_, printer_),
+      recruiter_(recruiter_options(options_, run_)),
+      board_(board_about(options_, run_, host_), started_, nullptr),
+      desk_(desk_options(options_, run_, host_), board_, recruiter_),
+      results_(store_, printer_, desk_),
       journal_(run_),
       progress_(line_, started_),
       summary_(run_.path() / "failed.tasks", started_),
+      notices_(line_, options_.quiet, support::format_duration(options_.worker_wait)),
       json_(printer_) {
   log_to(run_.path() / "drover.log");
 }
 
 int Batch::run() {
-  std::vector<runtime::Observer*> observers{&progress_, &summary_};
+  std::vector<runtime::Observer*> observers{&board_, &desk_, &notices_, &progress_, &summary_};
   if (options_.json) observers.push_back(&json_);
-  runtime::MasterLoop loop(master_options(options_, run_, num_workers_),
-                           {transport_, *source_, journal_, results_, std::move(observers), signals_});
+  runtime::MasterLoop loop(
+      master_options(options_, run_, host_, num_workers_),
+      {transport_, recruiter_, desk_, *source_, journal_, results_, std::move(observers), signals_});
   const runtime::RunEnd end = loop.run();
+  has_losses_ = end.counts.workers_lost > 0;
+  desk_.close();
   finish_printing();
   line_.clear();
   print_summary(end);
@@ -225,14 +296,14 @@ void Batch::print_summary(const runtime::RunEnd& end) {
   std::fputs(text.c_str(), stderr);
 }
 
-int run_batch(const RunInvocation& invocation, transport::MpiSession& mpi, transport::Transport& transport,
-              runtime::SignalInbox& signals) {
-  if (mpi.size() < 2)
+void check(const RunOptions& options, const transport::MpiSession& mpi) {
+  const bool expects_workers = options.keep_open || options.scale.max_workers > 0 || options.num_workers == 0U;
+  if (mpi.size() < 2 && !expects_workers)
     throw UsageError(
-        "this MPI job has one rank, which is the master, and no workers: start more, as in mpirun -n 5 drover run ...");
-  check_shell(invocation.options.shell);
-  check_workdir(invocation.options.workdir);
-  return Batch(invocation, mpi, transport, signals).run();
+        "this MPI job has one rank, which is the master, and no workers: start more, as in mpirun -n 5 drover run ..., "
+        "or say -j 0 when others are to join");
+  check_shell(options.shell);
+  check_workdir(options.workdir);
 }
 
 }  // namespace
@@ -254,20 +325,26 @@ int run_master_rank(const RunInvocation& invocation) {
   runtime::SignalInbox signals{SIGINT, SIGTERM, SIGHUP};
   const runtime::SignalInbox ignored{SIGPIPE};
   std::optional<runtime::SupervisorLink> link = runtime::SupervisorLink::connect();
-  transport::MpiSession mpi(transport::Threading::any_thread);
+  std::optional<transport::MpiSession> mpi(std::in_place, transport::Threading::any_thread);
   int status = kInternalFailure;
+  bool is_tainted = false;
   {
-    transport::MpiTransport transport(mpi, core::WorkerId(1));
+    transport::MpiTransport transport(*mpi, core::WorkerId(1));
     try {
-      status = run_batch(invocation, mpi, transport, signals);
+      check(invocation.options, *mpi);
+      Batch batch(invocation, *mpi, transport, signals);
+      status = batch.run();
+      is_tainted = batch.is_mpi_tainted();
     } catch (const Error& e) {
       std::fprintf(stderr, "drover: %s\n", e.what());
       std::set<core::WorkerId> workers;
-      for (int rank = 1; rank < mpi.size(); ++rank) workers.emplace(static_cast<std::uint32_t>(rank));
+      for (int rank = 1; rank < mpi->size(); ++rank) workers.emplace(static_cast<std::uint32_t>(rank));
       runtime::dismiss_workers(transport, std::move(workers), e.what(), kDismissalGrace);
     }
   }
   if (link) link->say_exit_status(status);
+  if (is_tainted) leave_without_mpi(status);
+  finalize_mpi(mpi, status);
   return status;
 }
 

@@ -5,14 +5,16 @@
 
 #include "drover/cli/output/printer.hpp"
 #include "drover/journal/output_store.hpp"
+#include "drover/runtime/control_desk.hpp"
 #include "drover/runtime/result_sink.hpp"
 
 namespace drover::cli {
 
-/// Joins the store and the printer, both of which outlive it.
+/// Joins the store, the printer and the desk, where clients wait for theirs. All outlive it.
 class Results final : public runtime::ResultSink {
  public:
-  Results(journal::OutputStore& store, Printer& printer) : store_(store), printer_(printer) {}
+  Results(journal::OutputStore& store, Printer& printer, runtime::ControlDesk& desk)
+      : store_(store), printer_(printer), desk_(desk) {}
 
   void take_output(core::AttemptId attempt, std::string_view tag, core::Stream stream,
                    std::span<const char> bytes) override;
@@ -25,6 +27,7 @@ class Results final : public runtime::ResultSink {
  private:
   journal::OutputStore& store_;
   Printer& printer_;
+  runtime::ControlDesk& desk_;
   std::map<core::AttemptId, journal::StoredOutput> kept_;  ///< between keep_outputs() and deliver()
 };
 

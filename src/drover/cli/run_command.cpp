@@ -10,6 +10,7 @@
 #include "drover/cli/master_rank.hpp"
 #include "drover/cli/worker_rank.hpp"
 #include "drover/runtime/launcher.hpp"
+#include "drover/runtime/ompi_server.hpp"
 #include "drover/runtime/supervisor.hpp"
 #include "drover/support/error.hpp"
 #include "drover/transport/mpi_session.hpp"
@@ -43,17 +44,19 @@ int dry_run(const RunInvocation& invocation) {
 /// Starts ranks on this machine, and starts them again from the journal if their MPI job dies.
 int run_locally(const RunInvocation& invocation) {
   runtime::LocalLaunch launch;
-  launch.num_workers = invocation.options.num_workers;
-  if (launch.num_workers == 0) launch.num_workers = std::max(1U, std::thread::hardware_concurrency());
+  launch.num_workers = invocation.options.num_workers.value_or(std::max(1U, std::thread::hardware_concurrency()));
   launch.program = std::filesystem::read_symlink("/proc/self/exe").string();
   launch.args = invocation.args;
   launch.is_open_mpi_5 = transport::is_open_mpi_5();
+  std::optional<runtime::OmpiServer> server;
+  if (!launch.is_open_mpi_5) launch.ompi_server = server.emplace().uri();
   runtime::SupervisorPlan plan;
   plan.start = runtime::mpirun_command(launch);
   plan.resume = [launch](const std::string& run_dir) mutable {
     launch.args = {"run", "--resume", run_dir};
     return runtime::mpirun_command(launch);
   };
+  plan.max_rollovers = invocation.options.max_rollovers;
   plan.say = [](const std::string& line) { std::fprintf(stderr, "drover: %s\n", line.c_str()); };
   const runtime::SupervisorResult result = runtime::supervise(plan);
   if (!result.failure.empty()) std::fprintf(stderr, "drover: %s\n", result.failure.c_str());
@@ -68,7 +71,7 @@ int run(const RunInvocation& invocation) {
   const bool is_first = transport::launcher_rank() == 0;
   if (invocation.options.dry_run) return is_first ? dry_run(invocation) : 0;
   if (!is_launched) return run_locally(invocation);
-  return is_first ? run_master_rank(invocation) : run_worker_rank(invocation.options);
+  return is_first ? run_master_rank(invocation) : run_worker_rank(invocation.options.num_slots);
 }
 
 }  // namespace drover::cli

@@ -18,9 +18,11 @@ using support::parse_duration;
 
 constexpr const char* kWhatGroup = "What to run";
 constexpr const char* kHowGroup = "How to run it";
+constexpr const char* kFarmGroup = "How the farm changes";
 constexpr const char* kOutputGroup = "What to see of it";
 constexpr unsigned kMostWorkers = 4096;
 constexpr unsigned kMostSlots = 4096;
+constexpr std::uint32_t kMostRespawns = 20;
 
 /// An option whose text `parse` turns into a value; what it rejects is reported with its name.
 template <class Parse>
@@ -69,8 +71,9 @@ void declare_input(CLI::App& app, RunOptions& options) {
 
 void declare_execution(CLI::App& app, RunOptions& options) {
   app.add_option("-j,--workers", options.num_workers,
-                 "Worker ranks to start on this machine when no launcher (mpirun, srun) did; default: one a core")
-      ->check(CLI::Range(1U, kMostWorkers))
+                 "Worker ranks to start on this machine when no launcher (mpirun, srun) did; 0: they will join\n"
+                 "later; default: one a core")
+      ->check(CLI::Range(0U, kMostWorkers))
       ->group(kHowGroup);
   app.add_option("--slots", options.num_slots, "Commands at once on each worker rank")
       ->capture_default_str()
@@ -110,6 +113,57 @@ void declare_execution(CLI::App& app, RunOptions& options) {
   add_duration(app, "--lease", options.lease, "How long to trust a worker that says nothing")->group(kHowGroup);
 }
 
+void declare_farm(CLI::App& app, RunOptions& options) {
+  app.add_flag("--keep-open", options.keep_open,
+               "When all is done, wait for 'drover submit' until 'drover close' is called")
+      ->group(kFarmGroup);
+  app.add_option("--max-workers", options.scale.max_workers,
+                 "Start more workers on this host when tasks wait, up to so many in all; 0: never")
+      ->capture_default_str()
+      ->check(CLI::Range(0U, kMostWorkers))
+      ->group(kFarmGroup);
+  app.add_option("--scale-when", options.scale.backlog, "Do so when this many tasks wait for each worker to add")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber)
+      ->group(kFarmGroup);
+  add_duration(app, "--scale-cool-down", options.scale.cool_down, "Pause between two such growths")->group(kFarmGroup);
+  app.add_option("--respawn", options.scale.max_respawns,
+                 "Replace workers that were lost on this host, so many over the run")
+      ->capture_default_str()
+      ->group(kFarmGroup);
+  add_duration(app, "--respawn-delay", options.scale.respawn_delay,
+               "Pause before that; doubles with each loss in a row")
+      ->group(kFarmGroup);
+  add_parsed(
+      app, "--idle-timeout", "never",
+      [&options](const std::string& text) {
+        options.scale.idle_timeout.reset();
+        if (text != "never") options.scale.idle_timeout = parse_duration(text);
+      },
+      "Let a group go that joined later and had nothing to do for so long")
+      ->type_name("DURATION|never")
+      ->group(kFarmGroup);
+  add_duration(app, "--worker-wait", options.worker_wait, "How long a run without workers waits for some")
+      ->group(kFarmGroup);
+  app.add_option("--max-worker-kills", options.max_worker_kills,
+                 "Set a task aside that was running in so many workers as they died")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber)
+      ->group(kFarmGroup);
+  app.add_option("--max-host-losses", options.max_host_losses,
+                 "Give no more work to a host that lost so many workers in a row; 0: always")
+      ->capture_default_str()
+      ->group(kFarmGroup);
+  app.add_option("--max-rollovers", options.max_rollovers,
+                 "Start the MPI job again so often when it dies before the batch is over")
+      ->capture_default_str()
+      ->group(kFarmGroup);
+  add_duration(app, "--time-limit", options.time_limit, "Stop in time, and leave the run resumable; 0: none")
+      ->group(kFarmGroup);
+  add_duration(app, "--time-request", options.time_request, "What a task may take, for the time limit; 0: as measured")
+      ->group(kFarmGroup);
+}
+
 void declare_output(CLI::App& app, RunOptions& options) {
   app.add_flag("-k,--keep-order", options.keep_order, "Print outputs in the order of the input")->group(kOutputGroup);
   app.add_flag("--tag", options.tag, "Begin each line of output with the task's arguments and a tab")
@@ -140,8 +194,10 @@ void declare_output(CLI::App& app, RunOptions& options) {
 }  // namespace
 
 void declare_run_options(CLI::App& app, RunOptions& options) {
+  options.scale.max_respawns = kMostRespawns;
   declare_input(app, options);
   declare_execution(app, options);
+  declare_farm(app, options);
   declare_output(app, options);
 }
 

@@ -20,7 +20,7 @@ struct RunOptions {
   bool dry_run = false;
 
   // Where.
-  unsigned num_workers = 0;  ///< local ranks to start; only without a launcher
+  std::optional<unsigned> num_workers;  ///< local ranks to start; only without a launcher
   unsigned num_slots = 1;
 
   // How.
@@ -34,6 +34,16 @@ struct RunOptions {
   std::optional<std::uint32_t> prefetch;
   core::Duration heartbeat = std::chrono::seconds(1);
   core::Duration lease = std::chrono::seconds(10);
+
+  // How the farm changes.
+  core::ScalePolicy scale;
+  core::Duration worker_wait = std::chrono::minutes(5);
+  std::uint32_t max_worker_kills = 3;
+  std::uint32_t max_host_losses = 5;
+  unsigned max_rollovers = 3;
+  core::Duration time_limit{};    ///< zero: none
+  core::Duration time_request{};  ///< zero: as measured
+  bool keep_open = false;
 
   // What is seen.
   bool keep_order = false;

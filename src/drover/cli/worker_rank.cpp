@@ -5,18 +5,40 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <memory>
 
 #include "drover/cli/exit_status.hpp"
+#include "drover/cli/mpi_end.hpp"
 #include "drover/cli/version.hpp"
 #include "drover/exec/command_executor.hpp"
 #include "drover/exec/process_guardian.hpp"
+#include "drover/runtime/joiner.hpp"
 #include "drover/runtime/signal_inbox.hpp"
+#include "drover/runtime/watchdog.hpp"
 #include "drover/runtime/worker_loop.hpp"
+#include "drover/transport/mpi_groups.hpp"
 #include "drover/transport/mpi_transport.hpp"
 
 namespace drover::cli {
 
-int run_worker_rank(const RunOptions& options) {
+namespace {
+
+/// How long the master may take to accept a group that it has let in.
+constexpr core::Duration kConnectLimit = std::chrono::seconds(60);
+
+std::unique_ptr<transport::MpiTransport> connect_to_master(transport::MpiSession& mpi) {
+  if (std::getenv(runtime::kJoinVariable) != nullptr) {
+    runtime::Watchdog watchdog([](const std::string& line) { spdlog::error("{}", line); });
+    const auto guard = watchdog.watch("MPI_Comm_connect", kConnectLimit, kInternalFailure);
+    return std::make_unique<transport::MpiTransport>(transport::connect_group(runtime::ask_for_port));
+  }
+  if (auto parent = transport::parent_link()) return std::make_unique<transport::MpiTransport>(std::move(*parent));
+  return std::make_unique<transport::MpiTransport>(mpi);
+}
+
+}  // namespace
+
+int run_worker_rank(std::uint32_t num_slots) {
   spdlog::set_default_logger(
       std::make_shared<spdlog::logger>("drover", std::make_shared<spdlog::sinks::stderr_sink_st>()));
   spdlog::set_level(spdlog::level::warn);
@@ -24,14 +46,15 @@ int run_worker_rank(const RunOptions& options) {
   // launcher's SIGTERM reaches the master too.
   const runtime::SignalInbox ignored{SIGINT, SIGTERM, SIGHUP, SIGPIPE};
   exec::block_child_signal();
-  exec::ProcessGuardian guardian(options.num_slots);
-  transport::MpiSession mpi(transport::Threading::main_thread);
+  exec::ProcessGuardian guardian(num_slots);
+  std::optional<transport::MpiSession> mpi(std::in_place, transport::Threading::main_thread);
   runtime::WorkerEnd end{};
   {
-    transport::MpiTransport transport(mpi);
-    end = runtime::WorkerLoop({mpi.host(), options.num_slots, version()}, transport, guardian).run();
+    const std::unique_ptr<transport::MpiTransport> transport = connect_to_master(*mpi);
+    end = runtime::WorkerLoop({mpi->host(), num_slots, version()}, *transport, guardian).run();
   }
-  if (end == runtime::WorkerEnd::abandoned) std::_Exit(kInternalFailure);
+  if (end == runtime::WorkerEnd::abandoned) leave_without_mpi(kInternalFailure);
+  finalize_mpi(mpi, 0);
   return 0;
 }
 

@@ -1,11 +1,12 @@
 // A worker rank, from its start to its end.
 #pragma once
 
-#include "drover/cli/run_options.hpp"
+#include <cstdint>
 
 namespace drover::cli {
 
-/// Returns the exit status; does not return when the master is gone, as MPI cannot be finalized then.
-[[nodiscard]] int run_worker_rank(const RunOptions& options);
+/// The rank came with the world, was spawned by the master, or joins: its environment says. Returns the
+/// exit status; does not return when the master is gone, as MPI cannot be finalized then.
+[[nodiscard]] int run_worker_rank(std::uint32_t num_slots);
 
 }  // namespace drover::cli

@@ -41,6 +41,8 @@ RunEnd MasterLoop::run() {
   try {
     if (options_.num_world_workers > 0)
       handle(core::event::GroupFormed{core::GroupSource::world, options_.num_world_workers, ""});
+    first_late_worker_ = scheduler_.next_worker();
+    if (options_.time_end) handle(core::event::TimeLimited{*options_.time_end});
     while (scheduler_.phase() != core::Scheduler::Phase::closed) {
       turn();
       if (scheduler_.phase() != core::Scheduler::Phase::closed) wait();
@@ -62,8 +64,11 @@ void MasterLoop::turn() {
   const std::vector<core::WorkerId> ended = processes_.ended();
   if (take_messages()) take_deaths(ended);
   take_signals();
+  take_requests();
+  take_recruits();
   judge_pressure();
   take_input();
+  end_input();
   handle(core::event::Ticked{});
   report_lack_of_workers();
   commit();
@@ -114,8 +119,12 @@ void MasterLoop::take(const transport::Received& received) {
 
 void MasterLoop::take(core::WorkerId from, wire::Hello& hello) {
   if (hello.drover_version != options_.drover_version) {
-    fail("rank " + std::to_string(from.value) + " on " + hello.host + " runs drover " + hello.drover_version +
-         ", the master " + options_.drover_version + ": install the same version on every host");
+    const std::string mismatch = "worker " + std::to_string(from.value) + " on " + hello.host + " runs drover " +
+                                 hello.drover_version + ", the master " + options_.drover_version +
+                                 ": install the same version on every host";
+    send(from, wire::Drain{true, mismatch});
+    handle(core::event::WorkerFailed{from, mismatch});
+    if (from < first_late_worker_) fail(mismatch);
     return;
   }
   links_[from].last_sent = now_;
@@ -158,9 +167,52 @@ void MasterLoop::take_input() {
   was_active_ = was_active_ || !batch.tasks.empty();
   is_input_waiting_ = batch.state == TaskSource::State::would_block;
   if (!batch.tasks.empty()) handle(core::event::TasksSubmitted{core::OwnerId(0), std::move(batch.tasks)});
-  if (batch.state != TaskSource::State::end) return;
-  is_input_open_ = false;
+  if (batch.state == TaskSource::State::end) is_input_open_ = false;
+}
+
+void MasterLoop::end_input() {
+  if (is_input_open_ || is_input_ended_ || (options_.keep_open && !ports_.desk.is_closed())) return;
+  is_input_ended_ = true;
   handle(core::event::InputEnded{});
+}
+
+void MasterLoop::take_requests() {
+  for (const core::Event& event : ports_.desk.take_requests(scheduler_, now_)) handle(event);
+}
+
+// --- groups -----------------------------------------------------------------------------------
+
+void MasterLoop::take_recruits() {
+  for (Recruitment& recruitment : ports_.recruiter.poll(now_)) {
+    was_active_ = true;
+    std::visit([this](auto& r) { take(r); }, recruitment);
+  }
+}
+
+void MasterLoop::take(recruit::Note& note) {
+  spdlog::info("group to come {}: {}", note.id.value, note.text);
+  ports_.desk.on_note(note.id, note.text);
+}
+
+void MasterLoop::take(recruit::Failed& failed) {
+  spdlog::warn("group to come {}: {}", failed.id.value, failed.reason);
+  ports_.desk.on_failed(failed.id, failed.reason);
+  if (growths_.erase(failed.id) > 0) handle(core::event::GrowthFailed{std::move(failed.reason)});
+}
+
+void MasterLoop::take(recruit::Accepting& accepting) {
+  ports_.desk.on_accepting(accepting.id, accepting.port);
+}
+
+void MasterLoop::take(recruit::Arrived& arrived) {
+  const core::GroupId group = scheduler_.next_group();
+  const core::WorkerId first = scheduler_.next_worker();
+  const auto population = static_cast<std::uint32_t>(arrived.link.num_members());
+  ports_.transport.add_group(std::move(arrived.link), first);
+  first_members_[group] = first;
+  growths_.erase(arrived.id);
+  ports_.desk.on_arrived(arrived.id, group);
+  handle(core::event::GroupFormed{arrived.source, population, std::move(arrived.hosts)});
 }
 
 /// Interrupted once, the run lets finish what executes; a second time, or told to terminate, it does not.
@@ -262,10 +314,22 @@ void MasterLoop::perform(const core::command::Forget& command) {
   // A worker that was merely frozen is fenced when it speaks again: its address stays known.
 }
 
-void MasterLoop::perform(const core::command::ReleaseGroup&) {}
+void MasterLoop::perform(const core::command::ReleaseGroup& command) {
+  const auto found = first_members_.find(command.group);
+  if (found == first_members_.end()) return;  // the world's connection is MPI's own
+  ports_.transport.release_group(found->second);
+  ports_.recruiter.note_release(now_);
+  first_members_.erase(found);
+}
 
-void MasterLoop::perform(const core::command::Grow&) {
-  handle(core::event::GrowthFailed{"this run cannot start workers"});
+void MasterLoop::perform(const core::command::Grow& command) {
+  control::request::ScaleAdd request;
+  request.population = command.population;
+  try {
+    for (const RecruitId id : ports_.recruiter.ask(request, now_)) growths_.insert(id);
+  } catch (const Error& e) {
+    handle(core::event::GrowthFailed{e.what()});
+  }
 }
 
 void MasterLoop::perform(const core::command::Fence& command) {
@@ -304,8 +368,12 @@ void MasterLoop::wait() {
   const core::Time now = runtime::now();
   if (was_active_) waiter_.note_activity(now);
   const core::Time deadline = std::min({scheduler_.next_deadline(), now_ + kLongestTurn, now_ + options_.heartbeat,
-                                        ports_.journal.next_commit().value_or(core::Time::max())});
-  waiter_.wait({ports_.signals.fd(), processes_.fd(), is_input_waiting_ ? ports_.source.wait_fd() : -1}, now, deadline);
+                                        ports_.journal.next_commit().value_or(core::Time::max()),
+                                        ports_.recruiter.next_deadline(now).value_or(core::Time::max())});
+  std::vector<int> fds = ports_.recruiter.fds();
+  fds.insert(fds.end(), {ports_.signals.fd(), processes_.fd(), ports_.desk.fd(),
+                         is_input_waiting_ ? ports_.source.wait_fd() : -1});
+  waiter_.wait(fds, now, deadline);
 }
 
 /// After a failure that does not allow to go on: nothing can be recorded, so nothing is taken.

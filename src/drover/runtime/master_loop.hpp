@@ -7,18 +7,21 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "drover/core/scheduler.hpp"
 #include "drover/journal/journal.hpp"
+#include "drover/runtime/control_desk.hpp"
 #include "drover/runtime/observer.hpp"
 #include "drover/runtime/process_watch.hpp"
+#include "drover/runtime/recruiter.hpp"
 #include "drover/runtime/result_sink.hpp"
 #include "drover/runtime/signal_inbox.hpp"
 #include "drover/runtime/task_source.hpp"
 #include "drover/runtime/waiter.hpp"
-#include "drover/transport/transport.hpp"
+#include "drover/transport/mpi_transport.hpp"
 #include "drover/wire/messages.hpp"
 
 namespace drover::runtime {
@@ -34,6 +37,10 @@ struct MasterOptions {
   std::uint64_t output_window = 1U << 20;
   /// How many workers came with the master: the other ranks of its world.
   std::uint32_t num_world_workers = 0;
+  /// When the run must have ended, if it must.
+  std::optional<core::Time> time_end;
+  /// Go on when everything is done, until somebody says that nothing more will be submitted.
+  bool keep_open = false;
   /// Every rank must run this version of drover.
   std::string drover_version;
 };
@@ -51,7 +58,9 @@ struct RunEnd {
 
 /// Everything given to the constructor must outlive the loop.
 struct MasterPorts {
-  transport::Transport& transport;
+  transport::MpiTransport& transport;
+  Recruiter& recruiter;
+  ControlDesk& desk;
   TaskSource& source;
   journal::Journal& journal;
   ResultSink& results;
@@ -84,7 +93,14 @@ class MasterLoop {
   template <class Unexpected>
   void take(core::WorkerId from, const Unexpected& unexpected);
   void take_deaths(const std::vector<core::WorkerId>& ended);
+  void take_requests();
+  void take_recruits();
+  void take(recruit::Note& note);
+  void take(recruit::Failed& failed);
+  void take(recruit::Accepting& accepting);
+  void take(recruit::Arrived& arrived);
   void take_input();
+  void end_input();
   void take_signals();
   void judge_pressure();
   void report_lack_of_workers();
@@ -122,7 +138,12 @@ class MasterLoop {
   std::map<core::WorkerId, WorkerLink> links_;
   std::string pid_scope_;
   ProcessWatch processes_;
+  /// How the members of groups that came later are addressed: from this one on.
+  std::map<core::GroupId, core::WorkerId> first_members_;
+  core::WorkerId first_late_worker_;
+  std::set<RecruitId> growths_;  ///< asked for by the scheduler
   bool is_input_open_ = true;
+  bool is_input_ended_ = false;
   bool is_input_waiting_ = false;  ///< would_block: wait for its descriptor
   bool is_held_ = false;
   bool lacks_workers_ = false;

@@ -1,21 +1,18 @@
 // Protocol: the master connects; the supervisor sends one byte with descriptors 0, 1 and 2 attached;
 // the master sends messages, a letter and a text: R and the run's directory, then either X and its exit
-// status in decimal, or O and why it asks for a rollover; either side closes. The socket is in the
-// abstract namespace, so that nothing is left behind; credentials keep others' processes away from it.
+// status in decimal, or O and why it asks for a rollover; either side closes.
 
 #include "drover/runtime/supervisor_link.hpp"
 
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <random>
 
+#include "drover/runtime/abstract_socket.hpp"
 #include "drover/support/error.hpp"
 
 namespace drover::runtime {
@@ -25,27 +22,6 @@ namespace {
 constexpr std::size_t kNumStreams = 3;
 constexpr timeval kAnswerTimeout{10, 0};
 constexpr std::size_t kMostMessageBytes = 8192;  ///< a letter, and at the most PATH_MAX
-
-struct Address {
-  sockaddr_un value{};
-  socklen_t length = 0;
-};
-
-/// An abstract address: a NUL, then the name.
-Address address_of(const std::string& name) {
-  Address address;
-  address.value.sun_family = AF_UNIX;
-  const std::size_t num = std::min(name.size(), sizeof address.value.sun_path - 1);
-  std::memcpy(address.value.sun_path + 1, name.data(), num);
-  address.length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + num);
-  return address;
-}
-
-support::UniqueFd open_socket() {
-  support::UniqueFd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
-  if (!fd) throw system_error("cannot open a socket between supervisor and master", errno);
-  return fd;
-}
 
 /// A message of one byte with room for descriptors.
 struct StreamsMessage {
@@ -89,19 +65,9 @@ void receive_streams(int socket) {
   }
 }
 
-std::string unused_name() {
-  std::random_device random;
-  return "drover-" + std::to_string(::getpid()) + "-" + std::to_string(random()) + std::to_string(random());
-}
-
 }  // namespace
 
-SupervisorListener::SupervisorListener() : name_(unused_name()), listening_(open_socket()) {
-  const Address address = address_of(name_);
-  if (::bind(listening_.get(), reinterpret_cast<const sockaddr*>(&address.value), address.length) < 0 ||
-      ::listen(listening_.get(), 1) < 0)
-    throw system_error("cannot listen for the master", errno);
-}
+SupervisorListener::SupervisorListener() : name_(unused_abstract_name()), listening_(listen_abstract(name_)) {}
 
 bool SupervisorListener::process() {
   if (!connection_) {
@@ -134,24 +100,19 @@ void SupervisorListener::take(std::string_view message) {
 }
 
 void SupervisorListener::accept() {
-  support::UniqueFd connection(::accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  pid_t master = -1;
+  support::UniqueFd connection = accept_own(listening_.get(), &master);
   if (!connection) return;
-  ucred peer{};
-  socklen_t length = sizeof peer;
-  if (::getsockopt(connection.get(), SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0 || peer.uid != ::geteuid()) return;
   send_streams(connection.get());
   connection_ = std::move(connection);
-  master_pid_ = peer.pid;
+  master_pid_ = master;
 }
 
 std::optional<SupervisorLink> SupervisorLink::connect() {
   const char* name = std::getenv(kSupervisorVariable);
   if (name == nullptr) return std::nullopt;
-  support::UniqueFd connection = open_socket();
+  support::UniqueFd connection = connect_abstract(name);
   ::setsockopt(connection.get(), SOL_SOCKET, SO_RCVTIMEO, &kAnswerTimeout, sizeof kAnswerTimeout);
-  const Address address = address_of(name);
-  if (::connect(connection.get(), reinterpret_cast<const sockaddr*>(&address.value), address.length) < 0)
-    throw system_error("cannot reach the supervisor that started this run", errno);
   receive_streams(connection.get());
   return SupervisorLink(std::move(connection));
 }

@@ -12,6 +12,7 @@
 
 #include "drover/support/error.hpp"
 #include "drover/transport/mpi_error.hpp"
+#include "drover/transport/tcp_interface.hpp"
 
 namespace drover::transport {
 
@@ -25,6 +26,7 @@ struct MpiSession::State {
 
 MpiSession::MpiSession(Threading threading) {
   namespace levels = boost::mpi::threading;
+  choose_tcp_interface();
   try {
     state_ = std::make_unique<State>(threading == Threading::any_thread ? levels::multiple : levels::funneled);
   } catch (const boost::mpi::exception& e) {

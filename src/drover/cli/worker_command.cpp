@@ -1,0 +1,160 @@
+#include "drover/cli/worker_command.hpp"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <sstream>
+
+#include "drover/cli/exit_status.hpp"
+#include "drover/cli/host_slots.hpp"
+#include "drover/cli/version.hpp"
+#include "drover/control/control_socket.hpp"
+#include "drover/runtime/joiner.hpp"
+#include "drover/support/duration.hpp"
+#include "drover/support/error.hpp"
+
+namespace drover::cli {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr unsigned kMostPopulation = 4096;
+constexpr int kSignalBase = 128;
+
+void say(const std::string& line) {
+  std::fprintf(stderr, "drover: %s\n", line.c_str());
+}
+
+/// `[USER@]HOST[:RUN_DIR]` as the command that reaches a relay there.
+std::vector<std::string> relay_command(const std::string& target, const std::string& program) {
+  const auto colon = target.find(':');
+  const char* configured = std::getenv("DROVER_RELAY_AGENT");
+  std::istringstream words(
+      configured != nullptr && *configured != '\0' ? configured : "ssh -x -o BatchMode=yes -o ConnectTimeout=10");
+  std::vector<std::string> command;
+  for (std::string word; words >> word;) command.push_back(word);
+  command.push_back(target.substr(0, colon));
+  std::string remote = program + " relay";
+  if (colon != std::string::npos) remote += " " + target.substr(colon + 1);
+  command.push_back(remote);
+  return command;
+}
+
+runtime::JoinPlan plan_of(const WorkerCommandOptions& options) {
+  runtime::JoinPlan plan;
+  plan.program = fs::read_symlink("/proc/self/exe").string();
+  std::error_code error;
+  if (options.join.find('/') != std::string::npos || fs::is_directory(options.join, error)) {
+    const auto colon = options.join.find(':');
+    const bool is_remote = colon != std::string::npos && options.join.find('/') > colon;
+    if (!is_remote) plan.run_dir = fs::absolute(options.join).lexically_normal().string();
+  }
+  if (plan.run_dir.empty()) plan.relay = relay_command(options.join, plan.program);
+  plan.population = options.population;
+  plan.slots_per_worker = options.num_slots;
+  plan.hosts = parse_host_slots(options.hosts);
+  plan.drover_version = version();
+  plan.host = control::host_name();
+  plan.patience = options.patience;
+  plan.say = say;
+  return plan;
+}
+
+/// Copies what one side says to the other; false at its end.
+bool copy(int from, int to) {
+  std::array<char, 65536> buffer{};
+  const ssize_t num = ::read(from, buffer.data(), buffer.size());
+  if (num < 0) return errno == EINTR || errno == EAGAIN;
+  for (ssize_t done = 0; done < num;) {
+    const ssize_t written = ::write(to, buffer.data() + done, static_cast<std::size_t>(num - done));
+    if (written < 0 && errno == EAGAIN) {
+      pollfd polled{to, POLLOUT, 0};
+      ::poll(&polled, 1, -1);
+    } else if (written < 0 && errno != EINTR) {
+      return false;
+    } else if (written > 0) {
+      done += written;
+    }
+  }
+  return num > 0;
+}
+
+}  // namespace
+
+CLI::App* declare_worker_command(CLI::App& app, WorkerCommandOptions& options) {
+  CLI::App* worker = app.add_subcommand("worker", "Join a running master with a group of workers");
+  worker->add_option("--join", options.join, "The run: its directory, or [USER@]HOST[:RUN_DIR] by ssh")
+      ->required()
+      ->envname("DROVER_JOIN_RUN")
+      ->type_name("RUN|HOST");
+  worker->add_option("-n,--population", options.population, "Worker ranks of the group")
+      ->envname("DROVER_POPULATION")
+      ->capture_default_str()
+      ->check(CLI::Range(1U, kMostPopulation));
+  worker->add_option("--slots", options.num_slots, "Commands at once on each worker rank")
+      ->envname("DROVER_SLOTS")
+      ->capture_default_str()
+      ->check(CLI::Range(1U, kMostPopulation));
+  worker->add_option("--hosts", options.hosts, "Where to start them, as a:8,b:8; default: on this machine")
+      ->type_name("HOSTS");
+  worker
+      ->add_option_function<std::string>(
+          "--patience", [&options](const std::string& text) { options.patience = support::parse_duration(text); },
+          "How long to wait for a master that does not answer yet")
+      ->envname("DROVER_PATIENCE")
+      ->default_str(support::format_duration(options.patience))
+      ->type_name("DURATION");
+  worker->add_flag("--rejoin", options.rejoin, "When the master is gone, wait for the next and join that")
+      ->envname("DROVER_REJOIN");
+  return worker;
+}
+
+int run_worker_command(const WorkerCommandOptions& options) {
+  const runtime::JoinPlan plan = plan_of(options);
+  while (true) {
+    const runtime::JoinEnd end = runtime::join(plan);
+    switch (end.how) {
+      case runtime::JoinEnd::How::left:
+        say("the group has left");
+        return 0;
+      case runtime::JoinEnd::How::stopped:
+        return 0;
+      case runtime::JoinEnd::How::refused:
+        say(end.reason);
+        return kInternalFailure;
+      case runtime::JoinEnd::How::lost:
+        say(end.reason + (options.rejoin ? ": waiting for the next" : ""));
+        if (!options.rejoin) return kInternalFailure;
+        break;
+    }
+  }
+}
+
+CLI::App* declare_relay_command(CLI::App& app, RelayCommandOptions& options) {
+  CLI::App* relay = app.add_subcommand("relay", "Connect standard input and output to the control channel of a run");
+  relay->add_option("run", options.run, "Run directory")->envname("DROVER_RUN_DIR")->required()->type_name("RUN");
+  return relay;
+}
+
+int run_relay_command(const RelayCommandOptions& options) {
+  ::signal(SIGPIPE, SIG_IGN);
+  control::Connected connected = control::connect_to(options.run);
+  if (!connected.socket) throw system_error("no master answers in '" + options.run + "'", connected.error);
+  const int socket = connected.socket.get();
+  while (true) {
+    std::array<pollfd, 2> polled{{{STDIN_FILENO, POLLIN, 0}, {socket, POLLIN, 0}}};
+    if (::poll(polled.data(), polled.size(), -1) < 0 && errno != EINTR) return kInternalFailure;
+    if (polled[0].revents != 0 && !copy(STDIN_FILENO, socket)) return 0;
+    if (polled[1].revents != 0 && !copy(socket, STDOUT_FILENO)) return 0;
+  }
+}
+
+}  // namespace drover::cli

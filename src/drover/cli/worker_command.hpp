@@ -1,0 +1,36 @@
+// `drover worker`: a group of workers that joins a running master, with an mpirun of its own.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <optional>
+#include <string>
+
+#include "drover/core/task.hpp"
+
+namespace drover::cli {
+
+struct WorkerCommandOptions {
+  std::string join;  ///< a run directory, or [USER@]HOST[:RUN_DIR]
+  unsigned population = 1;
+  unsigned num_slots = 1;
+  std::string hosts;  ///< a:8,b:8; empty: this machine
+  core::Duration patience = std::chrono::seconds(30);
+  bool rejoin = false;
+};
+
+/// Declares the subcommand. `options` outlives `app`.
+CLI::App* declare_worker_command(CLI::App& app, WorkerCommandOptions& options);
+
+/// Serves until the group has left. Returns the exit status.
+[[nodiscard]] int run_worker_command(const WorkerCommandOptions& options);
+
+struct RelayCommandOptions {
+  std::string run;
+};
+
+CLI::App* declare_relay_command(CLI::App& app, RelayCommandOptions& options);
+
+/// Makes standard input and output the control channel of a run on this machine.
+[[nodiscard]] int run_relay_command(const RelayCommandOptions& options);
+
+}  // namespace drover::cli

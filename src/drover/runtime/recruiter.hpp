@@ -1,0 +1,156 @@
+// How groups come in: asked for by a user or by the scheduler, or announced by groups that were started
+// elsewhere. From the first word to a connection; from there on they are the transport's and the
+// scheduler's.
+//
+//   asked for -> [hosts probed] -> spawned                                    -> connected
+//                              `-> launched with an mpirun of its own
+//   announced by itself, or by such a launch -> accepted on a port of its own -> connected
+//
+// Nothing here blocks, and nothing that goes wrong with a host or a group touches those that work.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "drover/control/requests.hpp"
+#include "drover/core/facts.hpp"
+#include "drover/runtime/child_process.hpp"
+#include "drover/runtime/host_probe.hpp"
+#include "drover/transport/mpi_groups.hpp"
+
+namespace drover::runtime {
+
+/// One group on its way, from being asked for or announced until it is connected or has failed.
+using RecruitId = support::StrongId<struct RecruitTag, std::uint64_t>;
+
+struct RecruiterOptions {
+  std::string program;  ///< absolute, the same on every host
+  std::string run_dir;  ///< absolute: where a launched group announces itself
+  std::string drover_version;
+  std::vector<std::string> worker_args;  ///< of the program, for a rank that is spawned
+  std::uint32_t slots_per_worker = 1;
+  /// How long a host has to answer, and then a group to be connected.
+  core::Duration probe_limit = std::chrono::seconds(15);
+  core::Duration arrival_limit = std::chrono::seconds(60);
+};
+
+namespace recruit {
+
+/// Something worth telling the one who asked.
+struct Note {
+  RecruitId id;
+  std::string text;
+};
+/// It does not come.
+struct Failed {
+  RecruitId id;
+  std::string reason;
+};
+/// Ready to be connected to: tell it the port.
+struct Accepting {
+  RecruitId id;
+  std::string port;
+};
+/// It is connected.
+struct Arrived {
+  RecruitId id;
+  core::GroupSource source{};
+  std::string hosts;
+  transport::GroupLink link;
+};
+
+}  // namespace recruit
+
+using Recruitment = std::variant<recruit::Note, recruit::Failed, recruit::Accepting, recruit::Arrived>;
+
+/// A group that waits to be connected.
+struct JoinOffer {
+  std::string host;
+  std::string drover_version;
+  std::int32_t pid = 0;  ///< of the process that stays with the group
+  std::uint32_t population = 1;
+  std::uint32_t slots_per_worker = 1;
+};
+
+/// Used by the thread that calls MPI.
+class Recruiter {
+ public:
+  explicit Recruiter(RecruiterOptions options);
+  ~Recruiter();
+  Recruiter(const Recruiter&) = delete;
+  Recruiter& operator=(const Recruiter&) = delete;
+
+  /// Asks for a group, or one a host where each gets a launcher of its own. What comes of each, poll()
+  /// says. Throws UsageError for what cannot be.
+  std::vector<RecruitId> ask(const control::request::ScaleAdd& request, core::Time now);
+
+  /// A group that was started elsewhere waits at the door.
+  RecruitId announce(const JoinOffer& offer, core::Time now);
+  /// It has gone before it was connected, or must not come any more.
+  void withdraw(RecruitId id);
+
+  /// Goes on with all that are on their way.
+  [[nodiscard]] std::vector<Recruitment> poll(core::Time now);
+
+  /// Readable when poll() may have something.
+  [[nodiscard]] std::vector<int> fds() const;
+  /// When poll() has something at the latest.
+  [[nodiscard]] std::optional<core::Time> next_deadline(core::Time now) const;
+
+  /// A spawned group has been let go of: its slots come back only after a while.
+  void note_release(core::Time now) { released_at_ = now; }
+
+  [[nodiscard]] bool is_idle() const { return recruits_.empty(); }
+  /// Whether MPI is stuck in a call for a group that never came: MPI must not be finalized.
+  [[nodiscard]] bool has_stuck_call() const { return num_given_up_ > 0; }
+
+ private:
+  struct Probing {
+    HostProbe probe;
+  };
+  struct Waiting {};   ///< for its turn
+  struct Launched {};  ///< for its own launcher to announce it
+  struct Arriving {
+    std::unique_ptr<transport::ListeningPort> port;  ///< of a join
+    transport::GroupArrival arrival;
+  };
+  struct Recruit {
+    control::request::ScaleAdd request;
+    core::GroupSource source{};
+    core::Time deadline{};
+    std::variant<Waiting, Probing, Launched, Arriving> state;
+  };
+  /// A `drover worker --join` of ours, which lives as long as its group.
+  struct Launch {
+    RecruitId id;
+    ChildProcess process;
+  };
+
+  RecruitId add(control::request::ScaleAdd request, core::GroupSource source, core::Time now);
+  void advance(RecruitId id, Recruit& recruit, core::Time now);
+  void start(RecruitId id, Recruit& recruit, core::Time now);
+  void spawn(Recruit& recruit, core::Time now);
+  void launch(RecruitId id, Recruit& recruit, core::Time now);
+  void accept(RecruitId id, Recruit& recruit, core::Time now);
+  void poll_launches();
+  void fail(RecruitId id, const std::string& reason);
+  [[nodiscard]] core::GroupSource choose_source(const control::request::ScaleAdd& request) const;
+  [[nodiscard]] bool is_connecting() const;
+
+  RecruiterOptions options_;
+  std::map<RecruitId, Recruit> recruits_;
+  std::vector<Launch> launches_;
+  std::vector<Recruitment> out_;  ///< to be told by poll()
+  std::vector<RecruitId> over_;   ///< to be removed from recruits_
+  std::optional<core::Time> released_at_;
+  std::uint64_t num_ever_ = 0;
+  std::uint64_t num_given_up_ = 0;
+};
+
+}  // namespace drover::runtime

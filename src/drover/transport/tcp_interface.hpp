@@ -1,0 +1,14 @@
+// Which network MPI is to use for messages over TCP.
+#pragma once
+
+namespace drover::transport {
+
+/// Has this process's MPI, not yet initialised, use one network interface, unless somebody chose by
+/// btl_tcp_if_include or btl_tcp_if_exclude (mpirun --mca, environment, or a file of parameters).
+///
+/// Left alone, Open MPI stripes messages over all interfaces that two processes have in common by their
+/// netmasks. Bridges of containers look alike on every host and lead nowhere: with a docker0 beside
+/// eth0, the second message between a master and a group that came later was never delivered (4.1.4).
+void choose_tcp_interface();
+
+}  // namespace drover::transport
