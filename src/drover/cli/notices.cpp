@@ -19,6 +19,7 @@ void Notices::on_facts(std::span<const core::Fact> facts, core::WallMicros) {
 }
 
 void Notices::on_turn(const core::Scheduler& scheduler, core::Time) {
+  is_closing_ = scheduler.phase() == core::Scheduler::Phase::closing;
   const bool lacks = scheduler.phase() == core::Scheduler::Phase::running && scheduler.num_workers() == 0 &&
                      !scheduler.expects_workers();
   if (std::exchange(lacks_workers_, lacks) == lacks || !lacks) return;
@@ -40,7 +41,8 @@ void Notices::on(const core::fact::WorkerJoined& fact) {
 
 void Notices::on(const core::fact::GroupEnded& fact) {
   const auto group = groups_.extract(fact.group);
-  if (!group || group.mapped().source == core::GroupSource::world) return;
+  // At the end of the run all leave.
+  if (!group || group.mapped().source == core::GroupSource::world || is_closing_) return;
   say("group " + std::to_string(fact.group.value) + (fact.how == core::GroupEnd::left ? " has left" : " is lost"));
 }
 

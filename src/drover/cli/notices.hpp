@@ -47,6 +47,7 @@ class Notices final : public runtime::Observer {
   std::map<core::GroupId, Group> groups_;
   std::map<core::WorkerId, Worker> workers_;
   bool lacks_workers_ = false;
+  bool is_closing_ = false;
 };
 
 }  // namespace drover::cli

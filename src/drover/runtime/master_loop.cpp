@@ -317,6 +317,10 @@ void MasterLoop::perform(const core::command::Forget& command) {
 void MasterLoop::perform(const core::command::ReleaseGroup& command) {
   const auto found = first_members_.find(command.group);
   if (found == first_members_.end()) return;  // the world's connection is MPI's own
+  // A lost member may be frozen, and speak again: it is heard, and told to leave. And Open MPI 4.1 gives
+  // the number of a freed communicator to the next one, which then gets what the old one's members
+  // send: it crashed on that.
+  if (command.how == core::GroupEnd::lost) return;
   ports_.transport.release_group(found->second);
   ports_.recruiter.note_release(now_);
   first_members_.erase(found);
