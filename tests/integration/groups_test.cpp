@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -20,6 +21,7 @@
 #include "drover/runtime/child_process.hpp"
 #include "drover/runtime/launcher.hpp"
 #include "drover/runtime/ompi_server.hpp"
+#include "drover/runtime/watchdog.hpp"
 #include "drover/support/error.hpp"
 #include "drover/transport/mpi_groups.hpp"
 #include "drover/transport/mpi_transport.hpp"
@@ -39,6 +41,10 @@ constexpr int kPopulation = 2;
 
 std::string self() {
   return std::filesystem::read_symlink("/proc/self/exe").string();
+}
+
+std::filesystem::path temporary_file(const std::string& what) {
+  return std::filesystem::temp_directory_path() / ("drover-test-" + what + "-" + std::to_string(::getpid()));
 }
 
 bool wait_until(const std::function<bool()>& condition) {
@@ -81,19 +87,29 @@ int serve(MpiTransport& transport) {
   return 1;
 }
 
+/// Dead members of the group keep MPI_Finalize from ending, now and then.
+constexpr auto kFinalizeLimit = 3s;
+
+GroupLink find_master(const std::string& port_file) {
+  if (auto parent = parent_link()) return std::move(*parent);
+  return connect_group([&] {
+    std::ifstream file(port_file);
+    std::string port;
+    if (!std::getline(file, port)) throw Error("there is no port in " + port_file);
+    return port;
+  });
+}
+
 int run_member(const std::string& port_file) {
-  MpiSession mpi(Threading::main_thread);
-  GroupLink master = [&] {
-    if (auto parent = parent_link()) return std::move(*parent);
-    return connect_group([&] {
-      std::ifstream file(port_file);
-      std::string port;
-      if (!std::getline(file, port)) throw Error("there is no port in " + port_file);
-      return port;
-    });
+  runtime::Watchdog watchdog({});
+  std::optional<MpiSession> mpi(std::in_place, Threading::main_thread);
+  const int status = [&] {
+    MpiTransport transport(find_master(port_file));
+    return serve(transport);
   }();
-  MpiTransport transport(std::move(master));
-  return serve(transport);
+  const auto guard = watchdog.watch("MPI_Finalize", kFinalizeLimit, status);
+  mpi.reset();
+  return status;
 }
 
 // --- the master -------------------------------------------------------------------------------
@@ -157,8 +173,7 @@ void let_go(const Group& group) {
 
 /// A group with an mpirun of its own.
 struct Joining {
-  std::filesystem::path port_file =
-      std::filesystem::temp_directory_path() / ("drover-port-" + std::to_string(::getpid()));
+  std::filesystem::path port_file = temporary_file("port");
   ListeningPort port;
   std::optional<runtime::ChildProcess> launcher;
 
@@ -247,7 +262,11 @@ TEST_CASE("one member of a group is killed: the other works on and leaves") {
 
 namespace {
 
+/// The master leaves its exit status here: mpirun returns 0 whatever happens.
+constexpr const char* kStatusVariable = "DROVER_TEST_STATUS_FILE";
+
 int run_under_mpirun(int argc, char** argv) {
+  const std::filesystem::path status_file = temporary_file("status");
   runtime::LocalLaunch launch;
   launch.num_workers = 0;
   launch.program = self();
@@ -257,13 +276,28 @@ int run_under_mpirun(int argc, char** argv) {
   if (!launch.is_open_mpi_5) launch.ompi_server = server.emplace().uri();
   runtime::ChildProcess::Options options;
   options.command = runtime::mpirun_command(launch);
+  options.env = {std::string(kStatusVariable) + "=" + status_file.string()};
   runtime::ChildProcess mpirun(options);
   while (!mpirun.has_ended()) {
     std::this_thread::sleep_for(10ms);
     mpirun.poll();
   }
   std::fputs(mpirun.output().c_str(), stdout);
-  return WIFEXITED(mpirun.wait_status()) ? WEXITSTATUS(mpirun.wait_status()) : 1;
+  int status = 1;
+  std::ifstream(status_file) >> status;
+  std::filesystem::remove(status_file);
+  return status;
+}
+
+int run_tests(int argc, char** argv) {
+  int status = 1;
+  {
+    Master the_master;
+    master = &the_master;
+    status = Catch::Session().run(argc, argv);
+  }
+  std::ofstream(std::getenv(kStatusVariable)) << status;
+  return status;
 }
 
 }  // namespace
@@ -272,9 +306,7 @@ int main(int argc, char** argv) {
   if (!is_started_by_launcher()) return run_under_mpirun(argc, argv);
   try {
     if (argc == 3 && std::strcmp(argv[1], "--member") == 0) return run_member(argv[2]);
-    Master the_master;
-    master = &the_master;
-    return Catch::Session().run(argc, argv);
+    return run_tests(argc, argv);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "%s\n", e.what());
     return 1;

@@ -26,7 +26,7 @@ struct MpiSession::State {
 
 MpiSession::MpiSession(Threading threading) {
   namespace levels = boost::mpi::threading;
-  choose_tcp_interface();
+  const TcpInterfaceChoice choice;
   try {
     state_ = std::make_unique<State>(threading == Threading::any_thread ? levels::multiple : levels::funneled);
   } catch (const boost::mpi::exception& e) {

@@ -17,6 +17,7 @@ namespace drover::transport {
 
 namespace {
 
+constexpr const char* kInclude = "OMPI_MCA_btl_tcp_if_include";
 constexpr std::array<std::string_view, 8> kVirtual{"docker", "br-", "veth", "virbr", "cni", "flannel", "tun", "lxc"};
 
 bool is_chosen_in(const std::string& file) {
@@ -27,8 +28,7 @@ bool is_chosen_in(const std::string& file) {
 }
 
 bool is_chosen() {
-  if (std::getenv("OMPI_MCA_btl_tcp_if_include") != nullptr || std::getenv("OMPI_MCA_btl_tcp_if_exclude") != nullptr)
-    return true;
+  if (std::getenv(kInclude) != nullptr || std::getenv("OMPI_MCA_btl_tcp_if_exclude") != nullptr) return true;
   const char* home = std::getenv("HOME");
   return is_chosen_in("/etc/openmpi/openmpi-mca-params.conf") ||
          (home != nullptr && is_chosen_in(std::string(home) + "/.openmpi/mca-params.conf"));
@@ -73,10 +73,14 @@ std::string first_interface() {
 
 }  // namespace
 
-void choose_tcp_interface() {
+TcpInterfaceChoice::TcpInterfaceChoice() {
   if (is_chosen()) return;
   const std::string name = interface_of_default_route().value_or(first_interface());
-  ::setenv("OMPI_MCA_btl_tcp_if_include", name.c_str(), 1);
+  is_ours_ = ::setenv(kInclude, name.c_str(), 1) == 0;
+}
+
+TcpInterfaceChoice::~TcpInterfaceChoice() {
+  if (is_ours_) ::unsetenv(kInclude);
 }
 
 }  // namespace drover::transport
