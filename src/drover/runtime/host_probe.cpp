@@ -6,12 +6,14 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <fstream>
 #include <sstream>
 #include <string_view>
 
 #include "drover/control/control_socket.hpp"
 #include "drover/runtime/launcher.hpp"
 #include "drover/support/duration.hpp"
+#include "drover/transport/mpi_session.hpp"
 
 namespace drover::runtime {
 
@@ -19,6 +21,8 @@ namespace {
 
 constexpr int kShellFoundNothing = 127;
 constexpr int kSshFailed = 255;
+/// An agent that does not end when it is told to must not keep the master waiting.
+constexpr core::Duration kEndGrace = std::chrono::milliseconds(100);
 
 bool is_this_machine(const std::string& host) {
   if (host == "localhost" || host == "127.0.0.1" || host == "::1") return true;
@@ -26,13 +30,44 @@ bool is_this_machine(const std::string& host) {
   return host == own || host == own.substr(0, own.find('.'));
 }
 
-/// The agent's words, split at spaces: it may have options of its own.
+/// The value in a file of MCA parameters, `name = value` a line; empty when it is not there.
+std::string value_in(const std::string& path, std::string_view name) {
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream words(line);
+    std::string key;
+    std::string equals;
+    std::string value;
+    if (words >> key >> equals && key == name && equals == "=" && std::getline(words >> std::ws, value)) return value;
+  }
+  return {};
+}
+
+/// As mpirun finds it.
+std::string configured_agent() {
+  for (const char* variable : {"OMPI_MCA_plm_rsh_agent", "OMPI_MCA_orte_rsh_agent"})
+    if (const char* value = std::getenv(variable); value != nullptr && *value != '\0') return value;
+  std::vector<std::string> files;
+  if (const char* home = std::getenv("HOME")) files.push_back(std::string(home) + "/.openmpi/mca-params.conf");
+  files.emplace_back("/etc/openmpi/openmpi-mca-params.conf");
+  for (const std::string& file : files)
+    if (std::string value = value_in(file, "plm_rsh_agent"); !value.empty()) return value;
+  return "ssh";
+}
+
+/// The agent's words, split at spaces: it may have options of its own. Of alternatives (`ssh : rsh`),
+/// the first.
 std::vector<std::string> agent() {
-  const char* configured = std::getenv("OMPI_MCA_plm_rsh_agent");
-  std::istringstream words(configured != nullptr && *configured != '\0' ? configured : "ssh");
+  std::istringstream words(configured_agent());
   std::vector<std::string> command;
-  for (std::string word; words >> word;) command.push_back(word);
+  for (std::string word; words >> word && word != ":";) command.push_back(word);
   return command;
+}
+
+std::string quoted(const std::string& word) {
+  std::string text = "'";
+  for (const char c : word) text += c == '\'' ? "'\\''" : std::string(1, c);
+  return text + "'";
 }
 
 std::vector<std::string> command_for(const std::string& host, const std::string& program, core::Duration limit) {
@@ -44,21 +79,54 @@ std::vector<std::string> command_for(const std::string& host, const std::string&
       command.push_back(option);
   }
   command.push_back(host);
-  command.push_back(program + " --version");
+  command.push_back(quoted(program) + " --version");
   return command;
 }
 
-std::string first_line(const std::string& text) {
-  return text.substr(0, text.find_first_of("\r\n"));
+std::vector<std::string> lines(const std::string& text) {
+  std::vector<std::string> result;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) {
+    while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
+    if (!line.empty()) result.push_back(line);
+  }
+  return result;
+}
+
+/// What was complained of: warnings and banners come before it.
+std::string last_line(const std::string& text) {
+  const std::vector<std::string> all = lines(text);
+  return all.empty() ? "it said nothing" : all.back();
+}
+
+/// The line with this beginning among banners and warnings of a login; empty when there is none.
+std::string line_with(const std::string& text, std::string_view beginning) {
+  for (const std::string& line : lines(text))
+    if (line.starts_with(beginning)) return line;
+  return {};
 }
 
 /// What ssh says, in fewer words where they are known; else its own.
 std::string explain_ssh(const std::string& host, const std::string& output) {
   const auto says = [&](std::string_view words) { return output.find(words) != std::string::npos; };
   if (says("Could not resolve")) return "host " + host + " does not resolve";
-  if (says("Permission denied")) return "host " + host + " refuses the login: " + first_line(output);
-  if (says("Host key verification failed")) return "host " + host + " is not known: its key could not be verified";
-  return "host " + host + " does not answer: " + (output.empty() ? "the remote agent failed" : first_line(output));
+  if (says("Permission denied")) return "host " + host + " refuses the login: " + last_line(output);
+  if (says("Host key verification failed"))
+    return "host " + host + " refuses the login: its key is not the known one, or not known here";
+  return "host " + host + " does not answer: " + last_line(output);
+}
+
+/// What is wrong with the drover that answered; empty when nothing is.
+std::string judge_versions(const std::string& host, const std::string& output, const std::string& own_version) {
+  const std::string drover = line_with(output, "drover ");
+  if (drover.empty()) return "host " + host + " cannot run drover: " + last_line(output);
+  if (drover != "drover " + own_version)
+    return "host " + host + " has another version: " + drover + ", here it is drover " + own_version;
+  const std::string mpi = line_with(output, "Open MPI ");
+  const std::string own_mpi = transport::mpi_version();
+  if (!mpi.starts_with(own_mpi + ","))
+    return "host " + host + " has another MPI: " + mpi.substr(0, mpi.find(',')) + ", here it is " + own_mpi;
+  return {};
 }
 
 }  // namespace
@@ -71,6 +139,8 @@ HostProbe::HostProbe(const std::vector<std::string>& hosts, const std::string& p
     ChildProcess::Options child;
     child.command = command_for(host, program, limit);
     child.unset = launcher_variables();
+    child.env = {"LC_ALL=C"};  // ssh's words are looked at
+    child.end_grace = kEndGrace;
     asked_.push_back({host, ChildProcess(child)});
   }
 }
@@ -92,9 +162,9 @@ std::optional<std::string> HostProbe::poll(core::Time now) {
     else if (WIFEXITED(status) && WEXITSTATUS(status) == kShellFoundNothing)
       add("host " + asked.host + " has no " + program_ + ": install drover there at the same path");
     else if (status != 0)
-      add("host " + asked.host + " cannot run drover (" + describe_wait_status(status) + "): " + first_line(output));
-    else if (const std::string version = first_line(output); version != "drover " + drover_version_)
-      add("host " + asked.host + " has another version: " + version + ", here it is drover " + drover_version_);
+      add("host " + asked.host + " cannot run drover (" + describe_wait_status(status) + "): " + last_line(output));
+    else if (const std::string fault = judge_versions(asked.host, output, drover_version_); !fault.empty())
+      add(fault);
   }
   return faults;
 }
