@@ -32,6 +32,7 @@
 #include "drover/runtime/recruiter.hpp"
 #include "drover/runtime/status_board.hpp"
 #include "drover/runtime/supervisor_link.hpp"
+#include "drover/runtime/taint_watch.hpp"
 #include "drover/support/duration.hpp"
 #include "drover/support/error.hpp"
 #include "drover/transport/mpi_transport.hpp"
@@ -230,6 +231,7 @@ class Batch {
   journal::OutputStore store_;
   Printer printer_;
   runtime::Recruiter recruiter_;
+  runtime::TaintWatch taint_;
   runtime::StatusBoard board_;
   runtime::ControlDesk desk_;
   Results results_;
@@ -254,6 +256,7 @@ Batch::Batch(const RunInvocation& invocation, transport::MpiSession& mpi, transp
       store_(output_directory(options_, run_), options_.output_layout),
       printer_(printer_options(options_), store_.reader(), line_),
       recruiter_(recruiter_options(options_, run_)),
+      taint_(recruiter_, host_),
       board_(board_about(options_, run_, host_), started_, nullptr),
       desk_(desk_options(options_, run_, host_), board_, recruiter_),
       results_(store_, printer_, desk_),
@@ -266,7 +269,7 @@ Batch::Batch(const RunInvocation& invocation, transport::MpiSession& mpi, transp
 }
 
 int Batch::run() {
-  std::vector<runtime::Observer*> observers{&board_, &desk_, &notices_, &progress_, &summary_};
+  std::vector<runtime::Observer*> observers{&taint_, &board_, &desk_, &notices_, &progress_, &summary_};
   if (options_.json) observers.push_back(&json_);
   runtime::MasterLoop loop(
       master_options(options_, run_, host_, num_workers_),

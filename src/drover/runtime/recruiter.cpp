@@ -154,15 +154,16 @@ void Recruiter::advance(RecruitId id, Recruit& recruit, core::Time now) {
   }
   if (now < recruit.deadline) return;
   if (std::holds_alternative<Arriving>(recruit.state)) ++num_given_up_;
+  if (recruit.source == core::GroupSource::spawn)
+    forbid_spawn("MPI is stuck in the spawn of an earlier group; groups can still join, or stop the run and resume it");
   fail(id, "the group was not connected within " + support::format_duration(options_.arrival_limit));
 }
 
 /// One at a time: a spawn that fails must not be another's fault.
 void Recruiter::start(RecruitId id, Recruit& recruit, core::Time now) {
   if (recruit.source == core::GroupSource::join) return launch(id, recruit, now);
+  if (!spawn_obstacle_.empty()) return fail(id, "nothing can be spawned: " + spawn_obstacle_);
   if (is_connecting() || (released_at_ && now < *released_at_ + kSpawnPause)) return;
-  if (num_given_up_ > 0)
-    return fail(id, "this MPI job is stuck in the spawn of an earlier group; stop the run and resume it");
   spawn(recruit, now);
 }
 

@@ -103,6 +103,11 @@ class Recruiter {
   /// When poll() has something at the latest.
   [[nodiscard]] std::optional<core::Time> next_deadline(core::Time now) const;
 
+  /// From here on nothing is spawned: `reason` is the answer, a clause.
+  void forbid_spawn(std::string reason) { spawn_obstacle_ = std::move(reason); }
+  /// Why nothing can be spawned any more; empty when something can.
+  [[nodiscard]] const std::string& spawn_obstacle() const { return spawn_obstacle_; }
+
   /// A spawned group has been let go of: its slots come back only after a while.
   void note_release(core::Time now) { released_at_ = now; }
 
@@ -149,6 +154,7 @@ class Recruiter {
   std::vector<Recruitment> out_;  ///< to be told by poll()
   std::vector<RecruitId> over_;   ///< to be removed from recruits_
   std::optional<core::Time> released_at_;
+  std::string spawn_obstacle_;
   std::uint64_t num_ever_ = 0;
   std::uint64_t num_given_up_ = 0;
 };
