@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "drover/cli/client/client_commands.hpp"
 #include "drover/cli/config_command.hpp"
 #include "drover/cli/exit_status.hpp"
 #include "drover/cli/input/input.hpp"
@@ -43,6 +44,16 @@ struct RunSubcommand {
   }
 };
 
+/// Where help is to be had on what was tried: `drover run --help`.
+std::string help_command(const CLI::App& app) {
+  std::string command = "drover ";
+  for (const CLI::App* parsed = &app; !parsed->get_subcommands().empty();) {
+    parsed = parsed->get_subcommands().front();
+    command += parsed->get_name() + " ";
+  }
+  return command + "--help";
+}
+
 int dispatch(const std::vector<std::string>& args) {
   CLI::App app("drover spreads a batch of tasks over MPI ranks.", "drover");
   app.set_version_flag("--version", [] { return version_text(); });
@@ -51,6 +62,7 @@ int dispatch(const std::vector<std::string>& args) {
   run_subcommand.declare(app, "run", "Run a batch of commands");
   RunSubcommand config_subcommand;
   config_subcommand.declare(app, "config", "Print the effective options of 'run' and where each comes from");
+  ClientCommands client_commands(app);
 
   WorkerCommandOptions worker_options;
   const CLI::App* worker = declare_worker_command(app, worker_options);
@@ -67,11 +79,12 @@ int dispatch(const std::vector<std::string>& args) {
     app.parse(split.argv);
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
-    throw UsageError(std::string(e.what()) + "; see 'drover run --help'");
+    throw UsageError(std::string(e.what()) + "; see '" + help_command(app) + "'");
   }
   if (worker->parsed()) return run_worker_command(worker_options);
   if (relay->parsed()) return run_relay_command(relay_options);
   if (worker_rank->parsed()) return run_worker_rank(rank_slots);
+  if (const std::optional<int> status = client_commands.run(split.sources)) return *status;
   if (config_subcommand.app->parsed())
     return print_config(resolve_settings(*config_subcommand.app, config_subcommand.config));
   std::vector<Setting> settings = resolve_settings(*run_subcommand.app, run_subcommand.config);

@@ -12,8 +12,8 @@
 #include <filesystem>
 #include <sstream>
 
+#include "drover/cli/client/host_slots.hpp"
 #include "drover/cli/exit_status.hpp"
-#include "drover/cli/host_slots.hpp"
 #include "drover/cli/version.hpp"
 #include "drover/control/control_socket.hpp"
 #include "drover/runtime/joiner.hpp"
@@ -60,7 +60,7 @@ runtime::JoinPlan plan_of(const WorkerCommandOptions& options) {
   if (plan.run_dir.empty()) plan.relay = relay_command(options.join, plan.program);
   plan.population = options.population;
   plan.slots_per_worker = options.num_slots;
-  plan.hosts = parse_host_slots(options.hosts);
+  if (!options.hosts.empty()) plan.hosts = parse_host_slots(options.hosts);
   plan.drover_version = version();
   plan.host = control::host_name();
   plan.patience = options.patience;
