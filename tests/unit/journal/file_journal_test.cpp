@@ -202,7 +202,7 @@ TEST_CASE("a journal continues behind torn last lines") {
   CHECK(lines(read_file(run.job_log())).size() == 3);
   CHECK(read_file(run.job_log()).substr(0, whole_log.size()) == whole_log);
   CHECK(read_file(run.events()).substr(0, whole_events.size()) == whole_events);
-  for (const std::string& line : lines(read_file(run.events()))) CHECK_NOTHROW(json::parse(line));
+  for (const std::string& line : lines(read_file(run.events()))) CHECK(json::accept(line));
 }
 
 TEST_CASE("a journal on a full disk says so and keeps what it has") {
@@ -223,5 +223,5 @@ TEST_CASE("a journal on a full disk says so and keeps what it has") {
                     Catch::Matchers::Matches(".*No space left on device.*") && Catch::Matchers::Matches(".*/run/.*"));
   const auto events = lines(read_file(run.events()));
   CHECK(events.size() > 100);
-  for (std::size_t i = 0; i + 1 < events.size(); ++i) CHECK_NOTHROW(json::parse(events[i]));
+  for (std::size_t i = 0; i + 1 < events.size(); ++i) CHECK(json::accept(events[i]));
 }
