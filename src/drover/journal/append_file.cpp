@@ -117,6 +117,11 @@ void AppendFile::flush() {
   buffer_.clear();
 }
 
+void AppendFile::sync() {
+  while (::fdatasync(fd_.get()) != 0)
+    if (errno != EINTR) throw file_error("write", path_, errno);
+}
+
 void AppendFile::truncate(std::uint64_t size) {
   flush();
   if (size == written_) return;

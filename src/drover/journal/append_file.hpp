@@ -42,6 +42,9 @@ class AppendFile {
   /// Hands all that was appended to the kernel.
   void flush();
 
+  /// Has the disk hold all that was flushed.
+  void sync();
+
   /// Length in bytes, with what is still buffered.
   [[nodiscard]] std::uint64_t size() const { return written_ + buffer_.size(); }
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }

@@ -196,4 +196,15 @@ void append_session_ended(std::string& lines, std::int64_t session, std::string_
   lines += "}\n";
 }
 
+void append_tasks_reopened(std::string& lines, const std::vector<core::TaskId>& tasks, core::WallMicros now) {
+  EventWriter{lines, now}.begin("tasks_reopened");
+  lines += ",\"tasks\":[";
+  for (const core::TaskId task : tasks) {
+    append_number(lines, task.value);
+    lines += ',';
+  }
+  if (!tasks.empty()) lines.pop_back();
+  lines += "]}\n";
+}
+
 }  // namespace drover::journal

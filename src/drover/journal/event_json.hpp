@@ -28,6 +28,7 @@
 //   session_started      session: a master takes the run up; no attempt of before will come back
 //   session_ended        session how(finished|stopped|failed) exit_status reason?; without one, it was
 //                        cut short
+//   tasks_reopened       tasks: a list; those had ended, and are taken up again
 //
 // `started` is Unix time as `t` is, by the worker's clock; `runtime` and `cpu_time` are seconds.
 // Fields with `?` are left out when they say nothing; the payload of a function is not text and is
@@ -38,6 +39,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "drover/core/facts.hpp"
 
@@ -49,5 +51,6 @@ void append_event(std::string& lines, const core::Fact& fact, core::WallMicros n
 void append_session_started(std::string& lines, std::int64_t session, core::WallMicros now);
 void append_session_ended(std::string& lines, std::int64_t session, std::string_view how, int exit_status,
                           std::string_view reason, core::WallMicros now);
+void append_tasks_reopened(std::string& lines, const std::vector<core::TaskId>& tasks, core::WallMicros now);
 
 }  // namespace drover::journal

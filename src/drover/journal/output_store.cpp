@@ -1,14 +1,14 @@
 #include "drover/journal/output_store.hpp"
 
-#include <array>
-#include <charconv>
-#include <fstream>
-#include <optional>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <system_error>
 #include <utility>
 #include <vector>
 
-#include "drover/journal/number_text.hpp"
+#include "drover/journal/output_index.hpp"
 #include "drover/journal/output_paths.hpp"
 
 namespace drover::journal {
@@ -17,8 +17,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::string_view kHeader = "task\tattempt\tstdout_offset\tstdout_length\tstderr_offset\tstderr_length\n";
-
 const fs::path& created(const fs::path& directory) {
   std::error_code error;
   fs::create_directories(directory, error);
@@ -26,31 +24,16 @@ const fs::path& created(const fs::path& directory) {
   return directory;
 }
 
-struct IndexEntry {
-  core::AttemptId attempt;
-  StoredOutput output;
-};
-
-std::optional<IndexEntry> parse_entry(std::string_view line) {
-  std::array<std::uint64_t, 6> numbers{};
-  const char* at = line.data();
-  const char* const end = line.data() + line.size();
-  for (std::uint64_t& number : numbers) {
-    if (&number != numbers.data() && (at == end || *at++ != '\t')) return std::nullopt;
-    const auto parsed = std::from_chars(at, end, number);
-    if (parsed.ec != std::errc()) return std::nullopt;
-    at = parsed.ptr;
-  }
-  if (at != end) return std::nullopt;
-  const auto [task, attempt, out_offset, out_length, err_offset, err_length] = numbers;
-  return IndexEntry{{core::TaskId(task), static_cast<std::uint32_t>(attempt)},
-                    {{out_offset, out_length}, {err_offset, err_length}}};
-}
-
 void remove_file(const fs::path& path) {
   std::error_code error;
   fs::remove(path, error);
   if (error) throw file_error("remove", path, error.value());
+}
+
+void sync_if_there(const fs::path& path) {
+  const support::UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd && errno == ENOENT) return;
+  if (!fd || ::fsync(fd.get()) != 0) throw file_error("write", path, errno);
 }
 
 void remove_task_files(const fs::path& directory, core::TaskId task) {
@@ -71,42 +54,26 @@ OutputStore::OutputStore(fs::path directory, OutputLayout layout, const IsRecord
       combined_(layout == OutputLayout::combined ? std::make_unique<Combined>(directory_) : nullptr) {
   index_.drop_torn_line();
   if (index_.size() == 0) {
-    index_.append(kHeader);
+    index_.append(kOutputIndexHeader);
     index_.flush();
   }
   recover(is_recorded);
 }
 
 void OutputStore::recover(const IsRecorded& is_recorded) {
-  std::ifstream index(index_.path());
-  std::string line;
-  std::getline(index, line);
-  if (line + '\n' != kHeader) throw Error("cannot use '" + index_.path().string() + "': not an index of outputs");
-
   const auto is_there = [&](const StoredOutput& output) {
     return !combined_ || (output.out.offset + output.out.length <= combined_->out.size() &&
                           output.err.offset + output.err.length <= combined_->err.size());
   };
-  std::uint64_t index_end = kHeader.size();
-  StoredOutput last;
-  std::vector<core::TaskId> dropped;  // since the last entry to keep: only the end is ever cut off
-  for (std::uint64_t at = index_end; std::getline(index, line);) {
-    at += line.size() + 1;
-    const auto entry = parse_entry(line);
-    if (entry && is_there(entry->output) && is_recorded(entry->attempt)) {
-      index_end = at;
-      last = entry->output;
-      dropped.clear();
-    } else if (entry) {
-      dropped.push_back(entry->attempt.task);
-    }
-  }
-  if (index.bad()) throw file_error("read", index_.path(), EIO);
-
-  index_.truncate(index_end);
+  std::vector<core::TaskId> dropped;
+  const auto last = find_last_entry(
+      index_.path(), [&](const OutputEntry& entry) { return is_there(entry.output) && is_recorded(entry.attempt); },
+      [&](const OutputEntry& entry) { dropped.push_back(entry.attempt.task); });
+  index_.truncate(last ? last->end : kOutputIndexHeader.size());
   if (combined_) {
-    combined_->out.truncate(last.out.offset + last.out.length);
-    combined_->err.truncate(last.err.offset + last.err.length);
+    const StoredOutput output = last ? last->entry.output : StoredOutput{};
+    combined_->out.truncate(output.out.offset + output.out.length);
+    combined_->err.truncate(output.err.offset + output.err.length);
   } else {
     for (const core::TaskId task : dropped) remove_task_files(directory_, task);
   }
@@ -125,8 +92,9 @@ StoredOutput OutputStore::commit(core::AttemptId attempt) {
   }
   const StoredOutput output{.out = store(attempt.task, core::Stream::out, *contents),
                             .err = store(attempt.task, core::Stream::err, *contents)};
-  add_to_index(attempt, output);
+  append_entry(index_.buffer(), {attempt, output});
   spool_.discard(attempt);
+  if (!combined_ && is_sync_expected_) unsynced_.push_back(attempt.task);
   return output;
 }
 
@@ -148,17 +116,22 @@ Extent OutputStore::store(core::TaskId task, core::Stream stream, const OutputSp
   return {0, length};
 }
 
-void OutputStore::add_to_index(core::AttemptId attempt, const StoredOutput& output) {
-  std::string& line = index_.buffer();
-  append_number(line, attempt.task.value);
-  const std::uint64_t numbers[] = {attempt.n, output.out.offset, output.out.length, output.err.offset,
-                                   output.err.length};
-  for (const std::uint64_t number : numbers) append_number(line += '\t', number);
-  line += '\n';
-}
-
 void OutputStore::discard(core::AttemptId attempt) {
   spool_.discard(attempt);
+}
+
+void OutputStore::sync() {
+  flush();
+  if (combined_) {
+    combined_->out.sync();
+    combined_->err.sync();
+  } else {
+    for (const core::TaskId task : std::exchange(unsynced_, {}))
+      for (const core::Stream stream : {core::Stream::out, core::Stream::err})
+        sync_if_there(task_path(directory_, task, stream));
+    sync_if_there(directory_);
+  }
+  index_.sync();
 }
 
 void OutputStore::flush() {

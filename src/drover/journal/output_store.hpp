@@ -15,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "drover/core/ids.hpp"
 #include "drover/core/stream.hpp"
@@ -39,6 +40,9 @@ class OutputStore {
       std::filesystem::path directory, OutputLayout layout,
       const IsRecorded& is_recorded = [](core::AttemptId) { return true; });
 
+  /// From now on sync() will be called now and then.
+  void expect_sync() { is_sync_expected_ = true; }
+
   void append(core::AttemptId attempt, core::Stream stream, std::span<const char> bytes);
 
   /// Makes what the attempt wrote the output of its task. Readable after flush() (with per-task files
@@ -52,6 +56,9 @@ class OutputStore {
   /// Makes committed outputs readable, and safe from a crash of the process.
   void flush();
 
+  /// As flush(), and safe from loss of power too.
+  void sync();
+
   [[nodiscard]] OutputReader reader() const { return {directory_, layout_}; }
 
  private:
@@ -64,13 +71,14 @@ class OutputStore {
 
   void recover(const IsRecorded& is_recorded);
   [[nodiscard]] Extent store(core::TaskId task, core::Stream stream, const OutputSpool::Contents& contents);
-  void add_to_index(core::AttemptId attempt, const StoredOutput& output);
 
   std::filesystem::path directory_;
   OutputLayout layout_;
   OutputSpool spool_;
   AppendFile index_;
   std::unique_ptr<Combined> combined_;  ///< none with per-task files
+  bool is_sync_expected_ = false;
+  std::vector<core::TaskId> unsynced_;  ///< with per-task files: what sync() has to do
 };
 
 }  // namespace drover::journal

@@ -245,8 +245,12 @@ void RecordWriter::write_attempt(const fact::AttemptEnded& fact, std::optional<T
 void RecordWriter::write_event(const Fact& fact, WallMicros at) {
   text_.clear();
   append_event(text_, fact, at);
-  text_.pop_back();  // the newline
-  Binder(insert_event_).number(at).text(text_).run();
+  write_line(std::move(text_), at);
+}
+
+void RecordWriter::write_line(std::string line, WallMicros at) {
+  line.pop_back();  // the newline
+  Binder(insert_event_).number(at).text(line).run();
 }
 
 }  // namespace drover::journal

@@ -19,6 +19,9 @@ class RecordWriter {
   /// Writes all facts of the turn, and adds to `progress` what they come to.
   void write(const Turn& turn, Progress& progress);
 
+  /// Writes an event that is no fact; `line` is that of events.jsonl.
+  void write_line(std::string line, core::WallMicros at);
+
  private:
   struct Context {
     core::WallMicros at;

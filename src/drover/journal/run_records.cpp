@@ -1,11 +1,15 @@
 #include "drover/journal/run_records.hpp"
 
+#include <sqlite3.h>
+
 #include <algorithm>
 #include <chrono>
 #include <limits>
+#include <map>
 #include <string>
 
 #include "drover/journal/row_codec.hpp"
+#include "drover/support/error.hpp"
 
 namespace drover::journal {
 
@@ -154,6 +158,16 @@ void replay_ended(RowReader row, WallMicros at, const ReplayVisitor& visitor) {
   if (!row.is_null()) visitor.fact(fact::TaskEnded{task, owner, static_cast<TaskEnd>(row.integer())}, at);
 }
 
+/// What follows a first statement would be ignored without a word.
+void check_is_one_statement(SQLite::Database& database, const std::string& query) {
+  sqlite3_stmt* statement = nullptr;
+  const char* rest = nullptr;
+  const int result = sqlite3_prepare_v2(database.getHandle(), query.c_str(), -1, &statement, &rest);
+  sqlite3_finalize(statement);
+  if (result != SQLITE_OK) throw SQLite::Exception(database.getHandle(), result);
+  if (*rest != '\0') throw SQLite::Exception("it is more than one expression", SQLITE_ERROR);
+}
+
 }  // namespace
 
 Snapshot read_snapshot(SQLite::Database& database, const Progress& progress) {
@@ -198,6 +212,42 @@ bool RecordedEnds::contains(AttemptId attempt) {
   const bool is_recorded = select_.executeStep();
   select_.reset();
   return is_recorded;
+}
+
+std::vector<TaskId> select_ended_tasks(SQLite::Database& database, const std::string& where) {
+  const std::string query = "SELECT id FROM tasks WHERE state <> 'unfinished' AND (" + where + "\n) ORDER BY id";
+  try {
+    check_is_one_statement(database, query);
+    SQLite::Statement select(database, query);
+    std::vector<TaskId> tasks;
+    while (select.executeStep()) tasks.emplace_back(static_cast<std::uint64_t>(select.getColumn(0).getInt64()));
+    return tasks;
+  } catch (const SQLite::Exception& e) {
+    if (e.getErrorCode() != SQLITE_ERROR) throw;
+    throw UsageError("'" + where + "' is no condition on the tasks of run.db: " + e.what() +
+                     "; expected for example \"state = 'failed' AND host = 'node7'\"");
+  }
+}
+
+void reopen_tasks(SQLite::Database& database, const std::vector<TaskId>& tasks, Counts& totals) {
+  SQLite::Statement state(database, "SELECT state FROM tasks WHERE id = ?");
+  SQLite::Statement reopen(
+      database,
+      "UPDATE task_rows SET task_end = NULL, ended_at = NULL, cancel_requested = NULL, counts_from "
+      "= max(coalesce(last_attempt, 0), (SELECT coalesce(max(n), 0) FROM attempt_rows WHERE task "
+      "= ?1)) WHERE id = ?1");
+  const std::map<std::string, std::uint64_t*> counts{{"succeeded", &totals.succeeded},
+                                                     {"failed", &totals.failed},
+                                                     {"timed_out", &totals.timed_out},
+                                                     {"cancelled", &totals.cancelled},
+                                                     {"quarantined", &totals.quarantined}};
+  for (const TaskId task : tasks) {
+    for (SQLite::Statement* statement : {&state, &reopen}) statement->bind(1, static_cast<std::int64_t>(task.value));
+    if (state.executeStep()) --*counts.at(state.getColumn(0).getString());
+    reopen.exec();
+    state.reset();
+    reopen.reset();
+  }
 }
 
 void replay_records(SQLite::Database& database, WallMicros since, TaskId first, const ReplayVisitor& visitor) {

@@ -2,8 +2,11 @@
 #pragma once
 
 #include <SQLiteCpp/Database.h>
+#include <SQLiteCpp/Statement.h>
 
 #include <functional>
+#include <string>
+#include <vector>
 
 #include "drover/core/facts.hpp"
 #include "drover/core/snapshot.hpp"
@@ -26,6 +29,14 @@ class RecordedEnds {
  private:
   SQLite::Statement select_;
 };
+
+/// The numbers, ascending, of the tasks that have ended and for which an SQL expression over the view
+/// `tasks` holds. Throws UsageError naming the expression if it is none.
+[[nodiscard]] std::vector<core::TaskId> select_ended_tasks(SQLite::Database& database, const std::string& where);
+
+/// Takes these tasks up again, within the caller's transaction: their ends and attempts do not count
+/// any more, nor in `totals`.
+void reopen_tasks(SQLite::Database& database, const std::vector<core::TaskId>& tasks, core::Counts& totals);
 
 /// Who is told what was recorded.
 struct ReplayVisitor {

@@ -63,13 +63,6 @@ bool was_cut_short(SQLite::Database& database) {
   return select.executeStep() && select.getColumn(0).getInt() != 0;
 }
 
-core::Snapshot read_start(RunDatabase& database, const Progress& progress) {
-  core::Snapshot start = read_snapshot(database.get(), progress);
-  if (was_cut_short(database.get()))
-    for (core::UnfinishedTask& task : start.unfinished) ++task.num_attempts;
-  return start;
-}
-
 Completion completion_of(const core::Snapshot& start) {
   core::TaskId next = start.unfinished.empty() ? core::TaskId(start.totals.accepted + 1) : start.unfinished.front().id;
   Completion completion(next);
@@ -89,18 +82,25 @@ SqliteJournal::SqliteJournal(const RunDirectory& run, const DatabaseOptions& opt
       durability_(options.durability),
       database_(run.database(), options),
       progress_(read_progress(database_.get())),
-      start_(read_start(database_, progress_)),
-      completion_(completion_of(start_)),
+      was_cut_short_(was_cut_short(database_.get())),
       writer_(database_.get()),
       progress_writer_(database_.get()),
       job_log_(run.job_log()),
       events_(run.events()),
       last_at_(progress_.updated_at) {
+  read_start();
   repair_files();
   begin_session(drover_version);
   database_.get().setBusyTimeout(kLockPatienceMs);
 } catch (const SQLite::Exception& e) {
   throw database_error(e, "use", run.database());
+}
+
+void SqliteJournal::read_start() {
+  start_ = read_snapshot(database_.get(), progress_);
+  if (was_cut_short_)
+    for (core::UnfinishedTask& task : start_.unfinished) ++task.num_attempts;
+  completion_ = completion_of(start_);
 }
 
 void SqliteJournal::begin_session(const std::string& drover_version) {
@@ -145,15 +145,57 @@ void SqliteJournal::repair_files() {
   visitor.event = [this](const std::string& line) { (events_.buffer() += line) += '\n'; };
   replay_records(database_.get(), has_all ? progress_.unwritten_since : 0,
                  has_all ? progress_.first_unfinished : core::TaskId(1), visitor);
-  job_log_.forget_all();
-  for (const core::UnfinishedTask& task : start_.unfinished)
-    job_log_.apply(core::fact::TaskAccepted{task.id, task.owner, task.spec}, 0);
+  know_unfinished_commands();
   flush_files();
 }
 
 void SqliteJournal::flush_files() {
   events_.flush();
   job_log_.file().flush();
+}
+
+void SqliteJournal::know_unfinished_commands() {
+  job_log_.forget_all();
+  for (const core::UnfinishedTask& task : start_.unfinished)
+    job_log_.apply(core::fact::TaskAccepted{task.id, task.owner, task.spec}, 0);
+}
+
+std::uint64_t SqliteJournal::reopen(const std::string& where) {
+  const core::WallMicros now = last_at_ = std::max(wall_now(), last_at_ + 1);
+  try {
+    const std::vector<core::TaskId> tasks = select_ended_tasks(database_.get(), where);
+    if (tasks.empty()) return 0;
+    Progress progress = progress_;
+    progress.updated_at = progress.unwritten_since = now;
+    progress.job_log_size = job_log_.file().size();
+    progress.events_size = events_.size();
+    progress.first_unfinished = std::min(completion_.first_unfinished(), tasks.front());
+    SQLite::Transaction transaction(database_.get(), SQLite::TransactionBehavior::IMMEDIATE);
+    reopen_tasks(database_.get(), tasks, progress.totals);
+    std::string event;
+    append_tasks_reopened(event, tasks, now);
+    writer_.write_line(event, now);
+    progress_writer_.write(progress);
+    transaction.commit();
+    progress_ = progress;
+    events_.append(event);
+    flush_files();
+    read_start();
+    know_unfinished_commands();
+    return tasks.size();
+  } catch (const SQLite::Exception& e) {
+    throw database_error(e, "write", run_.database());
+  }
+}
+
+void SqliteJournal::record_before_start(std::vector<Turn> turns) {
+  for (Turn& turn : turns) record(std::move(turn));
+  (void)flush();
+  try {
+    read_start();
+  } catch (const SQLite::Exception& e) {
+    throw database_error(e, "read", run_.database());
+  }
 }
 
 void SqliteJournal::record(Turn turn) {
@@ -200,6 +242,7 @@ Error SqliteJournal::locked_error() const {
 /// One transaction with all that waits; false if another program has the database locked.
 bool SqliteJournal::try_commit() {
   flush_files();  // what an earlier commit could not write there
+  if (durability_ == Durability::full && sync_) sync_();
   Progress progress = progress_;
   progress.first_unfinished = completion_.first_unfinished();
   progress.job_log_size = job_log_.file().size();

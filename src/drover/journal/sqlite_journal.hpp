@@ -10,8 +10,11 @@
 // that finds the database locked by another program is not a failure: it waits for its turn.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "drover/core/snapshot.hpp"
 #include "drover/journal/append_file.hpp"
@@ -45,6 +48,18 @@ class SqliteJournal final : public Journal {
   [[nodiscard]] std::vector<Turn> flush() override;
   [[nodiscard]] std::optional<core::Time> next_commit() const override;
 
+  /// Takes ended tasks up again: those of the view `tasks` for which the SQL expression `where` holds. What
+  /// they went through before stays on record and does not count any more. Before the first turn is recorded; changes
+  /// start(). Returns how many. Throws UsageError naming the expression if it is none.
+  std::uint64_t reopen(const std::string& where);
+
+  /// Called before each commit with Durability::full: what the records speak of (outputs) must be as
+  /// safe as they are.
+  void set_sync(std::function<void()> sync) { sync_ = std::move(sync); }
+
+  /// Takes turns before the scheduler is started from start(), which has them then.
+  void record_before_start(std::vector<Turn> turns);
+
   /// Says in the journal how this session ended, after a last flush(). Throws Error.
   void end_session(SessionEnd how, int exit_status, const std::string& reason);
 
@@ -53,6 +68,8 @@ class SqliteJournal final : public Journal {
 
  private:
   void repair_files();
+  void read_start();
+  void know_unfinished_commands();
   void begin_session(const std::string& drover_version);
   void flush_files();
   [[nodiscard]] bool try_commit();
@@ -65,6 +82,7 @@ class SqliteJournal final : public Journal {
   Durability durability_;
   RunDatabase database_;
   Progress progress_;  ///< as committed
+  bool was_cut_short_;
   core::Snapshot start_;
   Completion completion_;
   RecordWriter writer_;
@@ -79,6 +97,7 @@ class SqliteJournal final : public Journal {
   core::WallMicros last_at_;        ///< of the last turn
   core::Time due_{};
   std::optional<core::Time> locked_since_;
+  std::function<void()> sync_;
 };
 
 }  // namespace drover::journal

@@ -216,6 +216,41 @@ TEST_CASE("the files beside the database are put right, whatever a crash left of
   CHECK(num_ended == number(fixture.run, "SELECT count(*) FROM tasks"));
 }
 
+TEST_CASE("ended tasks are taken up again with a clean slate, and their past stays on record") {
+  RunFixture fixture;
+  ReferenceRun reference(11);
+  {
+    SqliteJournal journal(fixture.run, fixture.options, "1.0");
+    play(reference, journal);
+    journal.end_session(SessionEnd::finished, 1, "");
+  }
+  const Counts counts = reference.scheduler().counts();
+  REQUIRE(counts.unsuccessful() > 0);
+  SqliteJournal journal(fixture.run, fixture.options, "1.0");
+  CHECK_THROWS_WITH(journal.reopen("nonsense = 3"), Catch::Matchers::Matches("'nonsense = 3' is no condition.*"));
+  CHECK_THROWS_AS(journal.reopen("state = 'failed'); DELETE FROM task_rows; --"), drover::UsageError);
+  CHECK(journal.reopen("id > 1000000") == 0);
+  CHECK(journal.reopen("state <> 'succeeded'") == counts.unsuccessful());
+  const Snapshot& start = journal.start();
+  CHECK(start.totals.unsuccessful() == 0);
+  REQUIRE(start.unfinished.size() == counts.unsuccessful());
+  for (const UnfinishedTask& task : start.unfinished) {
+    CHECK(task.num_failures == 0);
+    CHECK(task.num_worker_kills == 0);
+    CHECK_FALSE(task.is_cancelled);
+  }
+  const std::int64_t num_attempts = number(fixture.run, "SELECT count(*) FROM attempts");
+  ReferenceRun again(12, {.num_tasks = 0, .is_rough = false}, start);
+  play(again, journal);
+  CHECK(recorded(fixture.run) == again.scheduler().snapshot());
+  CHECK(again.scheduler().counts().succeeded == counts.accepted);
+  CHECK(number(fixture.run, "SELECT count(*) FROM tasks WHERE state = 'succeeded'") ==
+        static_cast<std::int64_t>(counts.accepted));
+  CHECK(number(fixture.run, "SELECT count(*) FROM failures") == 0);
+  CHECK(number(fixture.run, "SELECT count(*) FROM attempts") > num_attempts);
+  CHECK(number(fixture.run, "SELECT count(*) FROM events WHERE event = 'tasks_reopened'") == 1);
+}
+
 TEST_CASE("a run's description comes back as it was") {
   const RunFixture fixture;
   SQLite::Database database = open_for_reading(fixture.run.database());
