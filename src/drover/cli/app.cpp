@@ -9,6 +9,7 @@
 #include "drover/cli/exit_status.hpp"
 #include "drover/cli/input/input.hpp"
 #include "drover/cli/run_command.hpp"
+#include "drover/cli/stored_run.hpp"
 #include "drover/cli/version.hpp"
 #include "drover/cli/worker_command.hpp"
 #include "drover/cli/worker_rank.hpp"
@@ -54,6 +55,20 @@ std::string help_command(const CLI::App& app) {
   return command + "--help";
 }
 
+/// The run that is to be taken up again, whose options hold unless the command line has others. A
+/// worker that cannot read it needs none of them but its slots, which the command line may give.
+std::optional<journal::RunDescription> resumed_run(RunSubcommand& subcommand) {
+  if (!subcommand.options.is_resume()) return std::nullopt;
+  try {
+    std::optional<journal::RunDescription> run = read_resumed_run(subcommand.options);
+    apply_stored_options(*subcommand.app, run->options);
+    return run;
+  } catch (const Error&) {
+    if (transport::launcher_rank() == 0) throw;
+    return std::nullopt;
+  }
+}
+
 int dispatch(const std::vector<std::string>& args) {
   CLI::App app("drover spreads a batch of tasks over MPI ranks.", "drover");
   app.set_version_flag("--version", [] { return version_text(); });
@@ -87,8 +102,9 @@ int dispatch(const std::vector<std::string>& args) {
   if (const std::optional<int> status = client_commands.run(split.sources)) return *status;
   if (config_subcommand.app->parsed())
     return print_config(resolve_settings(*config_subcommand.app, config_subcommand.config));
+  std::optional<journal::RunDescription> resumed = resumed_run(run_subcommand);
   std::vector<Setting> settings = resolve_settings(*run_subcommand.app, run_subcommand.config);
-  return run({run_subcommand.options, std::move(split.sources), std::move(settings), args});
+  return run({run_subcommand.options, std::move(split.sources), std::move(settings), args, std::move(resumed)});
 }
 
 }  // namespace

@@ -14,14 +14,15 @@
 #include "drover/cli/exit_status.hpp"
 #include "drover/cli/mpi_end.hpp"
 #include "drover/cli/notices.hpp"
+#include "drover/cli/open_run.hpp"
 #include "drover/cli/output/printer.hpp"
 #include "drover/cli/output/terminal_line.hpp"
 #include "drover/cli/progress.hpp"
 #include "drover/cli/results.hpp"
 #include "drover/cli/summary.hpp"
 #include "drover/cli/version.hpp"
+#include "drover/journal/ended_tasks.hpp"
 #include "drover/journal/event_json.hpp"
-#include "drover/journal/file_journal.hpp"
 #include "drover/journal/output_store.hpp"
 #include "drover/journal/run_directory.hpp"
 #include "drover/runtime/clock.hpp"
@@ -62,11 +63,6 @@ class JsonEvents final : public runtime::Observer {
   Printer& printer_;
 };
 
-journal::RunDirectory open_run_directory(const RunOptions& options) {
-  if (options.run_dir.empty()) return journal::RunDirectory::create_below(std::filesystem::current_path());
-  return journal::RunDirectory::create(options.run_dir);
-}
-
 /// The name by which a run is known: that of its directory.
 std::string run_id(const journal::RunDirectory& run) {
   return run.path().filename().string();
@@ -98,21 +94,22 @@ std::optional<core::Time> time_end(const RunOptions& options) {
   return runtime::now() + std::max(options.time_limit - options.kill_after, options.time_limit / 2);
 }
 
-core::ExecProfile exec_profile(const RunOptions& options, const journal::RunDirectory& run) {
+core::ExecProfile exec_profile(const RunOptions& options, const OpenRun& run) {
   core::ExecProfile profile;
   profile.shell = options.shell;
-  profile.workdir = options.workdir.empty() ? "" : std::filesystem::absolute(options.workdir).string();
+  profile.workdir = options.workdir.empty() ? run.workdir : std::filesystem::absolute(options.workdir).string();
   profile.env = resolve_variables(options.env);
   profile.timeout = options.timeout;
   profile.kill_after = options.kill_after;
-  profile.run_id = run_id(run);
-  profile.run_dir = run.path().string();
+  profile.run_id = run_id(run.directory);
+  profile.run_dir = run.directory.path().string();
   return profile;
 }
 
-runtime::MasterOptions master_options(const RunOptions& options, const journal::RunDirectory& run,
-                                      const std::string& host, std::uint32_t num_workers) {
+runtime::MasterOptions master_options(const RunOptions& options, const OpenRun& run, const std::string& host,
+                                      std::uint32_t num_workers) {
   runtime::MasterOptions master;
+  master.start = run.journal->start();
   master.policy.retry = options.retry;
   master.policy.halt = options.halt;
   master.policy.credit.fixed_per_slot = options.prefetch;
@@ -150,8 +147,9 @@ runtime::StatusBoard::About board_about(const RunOptions& options, const journal
   return {run_id(run), run.path().string(), host, options.heartbeat};
 }
 
-runtime::ControlDesk::Options desk_options(const RunOptions& options, const journal::RunDirectory& run,
+runtime::ControlDesk::Options desk_options(const RunOptions& options, const OpenRun& open_run,
                                            const std::string& host) {
+  const journal::RunDirectory& run = open_run.directory;
   runtime::ControlDesk::Options desk;
   desk.run_dir = run.path();
   desk.about = {version(),
@@ -162,12 +160,18 @@ runtime::ControlDesk::Options desk_options(const RunOptions& options, const jour
                 runtime::known_ompi_server().value_or("")};
   desk.output_dir = output_directory(options, run).string();
   desk.output_layout = options.output_layout;
+  desk.first_owner = open_run.journal->next_owner();
   return desk;
 }
 
-PrinterOptions printer_options(const RunOptions& options) {
+/// The first task of which the output is still to come, in the order of tasks.
+core::TaskId first_to_print(const OpenRun& run) {
+  return std::min(run.first_unshown, run.journal->first_unfinished());
+}
+
+PrinterOptions printer_options(const RunOptions& options, const OpenRun& run) {
   PrinterOptions printer;
-  printer.form = {options.line_buffer, options.keep_order, options.tag};
+  printer.form = {options.line_buffer, options.keep_order, options.tag, first_to_print(run)};
   printer.quiet = options.quiet || options.json || !options.output_dir.empty();
   return printer;
 }
@@ -206,7 +210,7 @@ void check_workdir(const std::string& workdir) {
 /// All that a batch needs on the master, joined.
 class Batch {
  public:
-  Batch(const RunInvocation& invocation, transport::MpiSession& mpi, transport::MpiTransport& transport,
+  Batch(const RunInvocation& invocation, OpenRun& run, transport::MpiSession& mpi, transport::MpiTransport& transport,
         runtime::SignalInbox& signals);
 
   int run();
@@ -215,7 +219,9 @@ class Batch {
   [[nodiscard]] bool is_mpi_tainted() const { return has_losses_ || recruiter_.has_stuck_call(); }
 
  private:
+  void catch_up();
   void finish_printing();
+  void end_session(const runtime::RunEnd& end, int status);
   void print_summary(const runtime::RunEnd& end);
 
   const RunInvocation& invocation_;
@@ -225,8 +231,8 @@ class Batch {
   transport::MpiTransport& transport_;
   runtime::SignalInbox& signals_;
   core::Time started_ = runtime::now();
-  std::unique_ptr<runtime::TaskSource> source_;
-  journal::RunDirectory run_;
+  OpenRun& open_run_;
+  const journal::RunDirectory& run_;
   TerminalLine line_;
   journal::OutputStore store_;
   Printer printer_;
@@ -235,7 +241,6 @@ class Batch {
   runtime::StatusBoard board_;
   runtime::ControlDesk desk_;
   Results results_;
-  journal::FileJournal journal_;
   Progress progress_;
   Summary summary_;
   Notices notices_;
@@ -243,44 +248,80 @@ class Batch {
   bool has_losses_ = false;
 };
 
-Batch::Batch(const RunInvocation& invocation, transport::MpiSession& mpi, transport::MpiTransport& transport,
-             runtime::SignalInbox& signals)
+Batch::Batch(const RunInvocation& invocation, OpenRun& run, transport::MpiSession& mpi,
+             transport::MpiTransport& transport, runtime::SignalInbox& signals)
     : invocation_(invocation),
       num_workers_(static_cast<std::uint32_t>(mpi.size() - 1)),
       host_(mpi.host()),
       transport_(transport),
       signals_(signals),
-      source_(open_input(input_options(invocation), STDIN_FILENO)),
-      run_(open_run_directory(options_)),
+      open_run_(run),
+      run_(run.directory),
       line_(options_.no_progress || options_.quiet ? -1 : STDERR_FILENO),
-      store_(output_directory(options_, run_), options_.output_layout),
-      printer_(printer_options(options_), store_.reader(), line_),
+      store_(output_directory(options_, run_), options_.output_layout, journal::recorded_ends(run_)),
+      printer_(printer_options(options_, run), store_.reader(), line_),
       recruiter_(recruiter_options(options_, run_)),
       taint_(recruiter_, host_),
-      board_(board_about(options_, run_, host_), started_, nullptr),
-      desk_(desk_options(options_, run_, host_), board_, recruiter_),
+      board_(board_about(options_, run_, host_), started_, journal::task_history(run_)),
+      desk_(desk_options(options_, run, host_), board_, recruiter_),
       results_(store_, printer_, desk_),
-      journal_(run_),
       progress_(line_, started_),
       summary_(run_.path() / "failed.tasks", started_),
       notices_(line_, options_.quiet, support::format_duration(options_.worker_wait)),
       json_(printer_) {
   log_to(run_.path() / "drover.log");
+  if (options_.durability == journal::Durability::full) {
+    store_.expect_sync();
+    open_run_.journal->set_sync([this] { store_.sync(); });
+  }
 }
 
 int Batch::run() {
   std::vector<runtime::Observer*> observers{&taint_, &board_, &desk_, &notices_, &progress_, &summary_};
   if (options_.json) observers.push_back(&json_);
   runtime::MasterLoop loop(
-      master_options(options_, run_, host_, num_workers_),
-      {transport_, recruiter_, desk_, *source_, journal_, results_, std::move(observers), signals_});
+      master_options(options_, open_run_, host_, num_workers_),
+      {transport_, recruiter_, desk_, *open_run_.source, *open_run_.journal, results_, std::move(observers), signals_});
+  catch_up();
   const runtime::RunEnd end = loop.run();
   has_losses_ = end.counts.workers_lost > 0;
   desk_.close();
   finish_printing();
   line_.clear();
   print_summary(end);
-  return exit_status(end, results_.is_reader_gone());
+  const int status = exit_status(end, results_.is_reader_gone());
+  end_session(end, status);
+  return status;
+}
+
+/// Brings those who watch to where the run is taken up.
+void Batch::catch_up() {
+  std::vector<core::Fact> known;
+  for (const core::UnfinishedTask& task : open_run_.journal->start().unfinished)
+    known.emplace_back(core::fact::TaskAccepted{task.id, task.owner, task.spec});
+  summary_.on_facts(known, 0);
+  if (!options_.keep_order) return;
+  // What was held back for a task before it is shown in its turn; what was shown is passed over.
+  const core::TaskId first = first_to_print(open_run_);
+  journal::for_each_ended(run_, store_.directory(), first, [this](const journal::EndedTask& task) {
+    printer_.deliver(task.attempt, task.tag,
+                     task.attempt.task < open_run_.first_unshown ? journal::StoredOutput{} : task.output);
+  });
+}
+
+void Batch::end_session(const runtime::RunEnd& end, int status) {
+  const journal::SessionEnd how = !end.failure.empty() ? journal::SessionEnd::failed
+                                  : end.stop_reason    ? journal::SessionEnd::stopped
+                                                       : journal::SessionEnd::finished;
+  const std::string reason = !end.failure.empty() ? end.failure
+                             : end.stop_reason    ? std::string(core::to_string(*end.stop_reason))
+                                                  : "";
+  try {
+    open_run_.journal->end_session(how, status, reason);
+  } catch (const Error& e) {
+    // The records are there; resume takes the session for one that was cut short.
+    spdlog::error("{}", e.what());
+  }
 }
 
 /// Whoever reads may take their time; whoever has had enough interrupts.
@@ -309,6 +350,37 @@ void check(const RunOptions& options, const transport::MpiSession& mpi) {
   check_workdir(options.workdir);
 }
 
+/// The run, or why there is none; and the number of the first worker of this MPI job.
+struct Opening {
+  std::optional<OpenRun> run;
+  std::string refusal;
+  core::WorkerId first_worker{1};
+};
+
+Opening try_open(const RunInvocation& invocation, const transport::MpiSession& mpi) {
+  Opening opening;
+  try {
+    check(invocation.options, mpi);
+    opening.run.emplace(open_run(invocation));
+    opening.first_worker = opening.run->journal->start().next_worker;
+  } catch (const Error& e) {
+    opening.refusal = e.what();
+  }
+  return opening;
+}
+
+int finish_at_once(OpenRun& run) {
+  std::fprintf(stderr, "drover: %s\n", finished_text(run.directory, run.journal->start().totals).c_str());
+  run.journal->end_session(journal::SessionEnd::finished, 0, "");
+  return 0;
+}
+
+void dismiss_world(transport::MpiTransport& transport, core::WorkerId first, int size, const std::string& reason) {
+  std::set<core::WorkerId> workers;
+  for (int rank = 1; rank < size; ++rank) workers.emplace(first.value + static_cast<std::uint32_t>(rank) - 1);
+  runtime::dismiss_workers(transport, std::move(workers), reason, kDismissalGrace);
+}
+
 }  // namespace
 
 InputOptions input_options(const RunInvocation& invocation) {
@@ -331,20 +403,27 @@ int run_master_rank(const RunInvocation& invocation) {
   std::optional<transport::MpiSession> mpi(std::in_place, transport::Threading::any_thread);
   int status = kInternalFailure;
   bool is_tainted = false;
+  Opening opening = try_open(invocation, *mpi);
   {
-    transport::MpiTransport transport(*mpi, core::WorkerId(1));
+    transport::MpiTransport transport(*mpi, opening.first_worker);
     try {
-      check(invocation.options, *mpi);
-      Batch batch(invocation, *mpi, transport, signals);
-      status = batch.run();
-      is_tainted = batch.is_mpi_tainted();
+      if (!opening.refusal.empty()) throw Error(opening.refusal);
+      if (link) link->say_run_dir(opening.run->directory.path().string());
+      if (!opening.run->notice.empty()) std::fprintf(stderr, "drover: %s\n", opening.run->notice.c_str());
+      if (opening.run->is_finished()) {
+        status = finish_at_once(*opening.run);
+        dismiss_world(transport, opening.first_worker, mpi->size(), "there is nothing to do");
+      } else {
+        Batch batch(invocation, *opening.run, *mpi, transport, signals);
+        status = batch.run();
+        is_tainted = batch.is_mpi_tainted();
+      }
     } catch (const Error& e) {
       std::fprintf(stderr, "drover: %s\n", e.what());
-      std::set<core::WorkerId> workers;
-      for (int rank = 1; rank < mpi->size(); ++rank) workers.emplace(static_cast<std::uint32_t>(rank));
-      runtime::dismiss_workers(transport, std::move(workers), e.what(), kDismissalGrace);
+      dismiss_world(transport, opening.first_worker, mpi->size(), e.what());
     }
   }
+  opening.run.reset();
   if (link) link->say_exit_status(status);
   if (is_tainted) leave_without_mpi(status);
   finalize_mpi(mpi, status);

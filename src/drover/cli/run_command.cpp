@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "drover/cli/master_rank.hpp"
+#include "drover/cli/open_run.hpp"
 #include "drover/cli/worker_rank.hpp"
 #include "drover/runtime/launcher.hpp"
 #include "drover/runtime/ompi_server.hpp"
@@ -47,13 +48,15 @@ int run_locally(const RunInvocation& invocation) {
   launch.num_workers = invocation.options.num_workers.value_or(std::max(1U, std::thread::hardware_concurrency()));
   launch.program = std::filesystem::read_symlink("/proc/self/exe").string();
   launch.args = invocation.args;
+  if (invocation.resumed)
+    launch.args.insert(launch.args.end(), {"--slots", std::to_string(invocation.options.num_slots)});
   launch.is_open_mpi_5 = transport::is_open_mpi_5();
   std::optional<runtime::OmpiServer> server;
   if (!launch.is_open_mpi_5) launch.ompi_server = server.emplace().uri();
   runtime::SupervisorPlan plan;
   plan.start = runtime::mpirun_command(launch);
-  plan.resume = [launch](const std::string& run_dir) mutable {
-    launch.args = {"run", "--resume", run_dir};
+  plan.resume = [launch, slots = std::to_string(invocation.options.num_slots)](const std::string& run_dir) mutable {
+    launch.args = {"run", "--resume", run_dir, "--slots", slots};
     return runtime::mpirun_command(launch);
   };
   plan.max_rollovers = invocation.options.max_rollovers;
@@ -70,6 +73,12 @@ int run(const RunInvocation& invocation) {
   const bool is_launched = transport::is_started_by_launcher();
   const bool is_first = transport::launcher_rank() == 0;
   if (invocation.options.dry_run) return is_first ? dry_run(invocation) : 0;
+  if (!is_launched && invocation.resumed) {
+    if (const std::string finished = look_at_resumed_run(invocation.options); !finished.empty()) {
+      std::fprintf(stderr, "drover: %s\n", finished.c_str());
+      return 0;
+    }
+  }
   if (!is_launched) return run_locally(invocation);
   return is_first ? run_master_rank(invocation) : run_worker_rank(invocation.options.num_slots);
 }

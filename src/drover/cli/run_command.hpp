@@ -2,12 +2,14 @@
 // master, or a worker.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "drover/cli/input/input.hpp"
 #include "drover/cli/run_options.hpp"
 #include "drover/cli/settings.hpp"
+#include "drover/journal/run_description.hpp"
 
 namespace drover::cli {
 
@@ -18,6 +20,8 @@ struct RunInvocation {
   std::vector<Setting> settings;
   /// All arguments of the program, as they were given.
   std::vector<std::string> args;
+  /// The run that is to be taken up again, if one is.
+  std::optional<journal::RunDescription> resumed;
 };
 
 /// Returns the exit status. Throws drover::Error for what is known before any work starts.

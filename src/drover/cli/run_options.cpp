@@ -19,6 +19,7 @@ using support::parse_duration;
 constexpr const char* kWhatGroup = "What to run";
 constexpr const char* kHowGroup = "How to run it";
 constexpr const char* kFarmGroup = "How the farm changes";
+constexpr const char* kRecordGroup = "How it is kept, and taken up again";
 constexpr const char* kOutputGroup = "What to see of it";
 constexpr unsigned kMostWorkers = 4096;
 constexpr unsigned kMostSlots = 4096;
@@ -191,6 +192,52 @@ void declare_output(CLI::App& app, RunOptions& options) {
       ->group(kOutputGroup);
 }
 
+journal::Durability parse_durability(const std::string& text) {
+  if (text == "full") return journal::Durability::full;
+  if (text == "normal") return journal::Durability::normal;
+  if (text == "off") return journal::Durability::off;
+  throw UsageError("'" + text + "' is not full, normal or off");
+}
+
+ChangedInput parse_changed_input(const std::string& text) {
+  if (text == "refuse") return ChangedInput::refuse;
+  if (text == "follow") return ChangedInput::follow;
+  if (text == "end") return ChangedInput::end;
+  throw UsageError("'" + text + "' is not refuse, follow or end");
+}
+
+void declare_record(CLI::App& app, RunOptions& options) {
+  add_parsed(
+      app, "--durability", "normal",
+      [&options](const std::string& text) { options.durability = parse_durability(text); },
+      "What a crash may lose of what was shown: full: nothing, not even when the power fails;\n"
+      "normal: nothing when processes die, the last seconds when the power fails;\n"
+      "off: the last second when the master dies (those tasks run again)")
+      ->type_name("full|normal|off")
+      ->group(kRecordGroup);
+  app.add_option("--resume", options.resume, "Go on with the run in this directory, as it was started")
+      ->type_name("DIR")
+      ->group(kRecordGroup);
+  app.add_option("--resume-failed", options.resume_failed, "The same, and run those that failed again")
+      ->type_name("DIR")
+      ->group(kRecordGroup);
+  app.add_option("--rerun", options.rerun,
+                 "With --resume: run these again too, as in \"host = 'n7' AND runtime < 1\" (see the view 'tasks')")
+      ->type_name("SQL")
+      ->group(kRecordGroup);
+  add_parsed(
+      app, "--changed-input", "refuse",
+      [&options](const std::string& text) { options.changed_input = parse_changed_input(text); },
+      "With --resume: when the input does not begin with the tasks that the run has: refuse; follow it\n"
+      "behind as many tasks as the run has; or end it, and run only what the run has")
+      ->type_name("refuse|follow|end")
+      ->group(kRecordGroup);
+  app.add_option("--joblog-import", options.joblog_import,
+                 "Do not run again what succeeded according to this job log of GNU parallel or drover")
+      ->type_name("FILE")
+      ->group(kRecordGroup);
+}
+
 }  // namespace
 
 void declare_run_options(CLI::App& app, RunOptions& options) {
@@ -199,6 +246,7 @@ void declare_run_options(CLI::App& app, RunOptions& options) {
   declare_execution(app, options);
   declare_farm(app, options);
   declare_output(app, options);
+  declare_record(app, options);
 }
 
 core::HaltPolicy parse_halt(const std::string& text) {
@@ -237,6 +285,13 @@ void check_run_options(const RunOptions& options) {
                      format_duration(options.heartbeat) + ", or live workers are given up");
   if (options.json && options.line_buffer)
     throw UsageError("--json prints events instead of outputs: it cannot be combined with --line-buffer");
+  if (!options.resume.empty() && !options.resume_failed.empty())
+    throw UsageError("--resume and --resume-failed name a run each: give one of them");
+  if (options.is_resume() && !options.run_dir.empty())
+    throw UsageError("--run-dir is where a new run goes: it cannot be combined with --resume");
+  if (options.is_resume() && !options.joblog_import.empty())
+    throw UsageError("--joblog-import begins a new run: it cannot be combined with --resume");
+  if (!options.is_resume() && !options.rerun.empty()) throw UsageError("--rerun needs --resume DIR");
   for (const std::string& variable : options.env)
     if (variable.empty() || variable.front() == '=') throw UsageError("--env '" + variable + "' has no name");
 }

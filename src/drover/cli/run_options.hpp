@@ -8,9 +8,17 @@
 
 #include "drover/core/policy.hpp"
 #include "drover/core/task.hpp"
+#include "drover/journal/durability.hpp"
 #include "drover/journal/stored_output.hpp"
 
 namespace drover::cli {
+
+/// What to do when the input of a run that is taken up again does not give the tasks that it gave.
+enum class ChangedInput {
+  refuse,
+  follow,  ///< go on behind as many tasks as were taken, whatever they are now
+  end,     ///< take no more from it
+};
 
 struct RunOptions {
   // What to do.
@@ -55,6 +63,17 @@ struct RunOptions {
   std::string output_dir;
   journal::OutputLayout output_layout = journal::OutputLayout::combined;
   std::string run_dir;
+
+  // How it is kept, and taken up again.
+  journal::Durability durability = journal::Durability::normal;
+  std::string resume;         ///< directory of a run
+  std::string resume_failed;  ///< the same, and tasks that failed run again
+  std::string rerun;          ///< SQL condition: so do these
+  ChangedInput changed_input = ChangedInput::refuse;
+  std::string joblog_import;
+
+  [[nodiscard]] bool is_resume() const { return !resume.empty() || !resume_failed.empty(); }
+  [[nodiscard]] const std::string& resumed_dir() const { return resume.empty() ? resume_failed : resume; }
 };
 
 /// Declares all of them on a subcommand, with their help and their limits. `options` outlives it.

@@ -336,7 +336,10 @@ void Scheduler::release_delayed() {
 
 void Scheduler::judge_halt() {
   if (stop_reason_ || phase_ != Phase::running) return;
-  if (!policy_.halt.is_reached(totals_.accepted, totals_.succeeded, totals_.unsuccessful())) return;
+  const Counts& before = totals_at_start_;
+  if (!policy_.halt.is_reached(totals_.accepted - before.ended(), totals_.succeeded - before.succeeded,
+                               totals_.unsuccessful() - before.unsuccessful()))
+    return;
   on(event::StopRequested{StopReason::halt_policy, policy_.halt.when == HaltPolicy::When::now, std::nullopt});
 }
 

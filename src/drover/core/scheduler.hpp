@@ -253,7 +253,8 @@ class Scheduler {
   std::set<Load> loads_;                              ///< workers that may be given work, least loaded first
   std::map<std::uint32_t, std::uint32_t> job_slots_;  ///< taken: first -> how many
 
-  Counts totals_;  ///< ready, delayed and dispatched are derived instead
+  Counts totals_at_start_;  ///< those of earlier masters, which the halt policy leaves alone
+  Counts totals_;           ///< ready, delayed and dispatched are derived instead
   std::uint64_t num_executing_ = 0;
   std::uint64_t num_dispatched_ = 0;
   std::uint64_t num_slots_ = 0;

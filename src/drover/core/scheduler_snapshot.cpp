@@ -10,6 +10,7 @@ namespace drover::core {
 Scheduler::Scheduler(Policy policy, Snapshot start)
     : policy_(std::move(policy)),
       growth_(policy_.scale),
+      totals_at_start_(start.totals),
       totals_(start.totals),
       next_group_(start.next_group),
       next_worker_(start.next_worker),

@@ -14,8 +14,15 @@ namespace {
 constexpr std::string_view kHeader = "Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand\n";
 constexpr std::size_t kRuntimeWidth = 10;
 
-/// What the line says of the task. The number of the job slot is known to the worker alone: `{%}`.
-std::string command_text(const core::TaskSpec& spec) {
+void append_runtime(std::string& line, core::Duration runtime) {
+  std::string text;
+  append_decimal(text, std::chrono::floor<std::chrono::milliseconds>(runtime).count(), 3);
+  line.append(kRuntimeWidth - std::min(kRuntimeWidth, text.size()), ' ').append(text);
+}
+
+}  // namespace
+
+std::string job_log_command(const core::TaskSpec& spec) {
   if (spec.kind == core::TaskKind::function) return spec.tag.empty() ? "(function)" : spec.tag;
   std::string text;
   std::size_t from = 0;
@@ -24,16 +31,9 @@ std::string command_text(const core::TaskSpec& spec) {
     from = mark;
   }
   text.append(spec.payload, from);
+  std::replace(text.begin(), text.end(), '\n', '\0');
   return text;
 }
-
-void append_runtime(std::string& line, core::Duration runtime) {
-  std::string text;
-  append_decimal(text, std::chrono::floor<std::chrono::milliseconds>(runtime).count(), 3);
-  line.append(kRuntimeWidth - std::min(kRuntimeWidth, text.size()), ' ').append(text);
-}
-
-}  // namespace
 
 JobLog::JobLog(const std::filesystem::path& path) : file_(path) {
   file_.drop_torn_line();
@@ -67,9 +67,7 @@ void JobLog::apply(const core::Fact& fact, core::WallMicros now) {
 
 void JobLog::remember(const core::fact::TaskAccepted& fact) {
   if (!fact.owner.is_none()) return;
-  std::string command = command_text(fact.spec);
-  std::replace(command.begin(), command.end(), '\n', '\0');
-  commands_[fact.task] = std::move(command);
+  commands_[fact.task] = job_log_command(fact.spec);
 }
 
 void JobLog::remember(const core::fact::AttemptEnded& fact) {

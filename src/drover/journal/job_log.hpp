@@ -11,6 +11,10 @@
 
 namespace drover::journal {
 
+/// What the column Command says of a task: a newline in the command becomes a NUL, and the number of the
+/// job slot, which is known to the worker alone, is `{%}`.
+[[nodiscard]] std::string job_log_command(const core::TaskSpec& spec);
+
 /// Columns: `Seq Host Starttime JobRuntime Send Receive Exitval Signal Command`, separated by tabs.
 /// As GNU parallel does: times are seconds with three decimals, the runtime padded to ten characters;
 /// Receive is the length of stdout; a newline in the command becomes a NUL, a tab stays as it is

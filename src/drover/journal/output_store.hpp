@@ -59,6 +59,7 @@ class OutputStore {
   /// As flush(), and safe from loss of power too.
   void sync();
 
+  [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
   [[nodiscard]] OutputReader reader() const { return {directory_, layout_}; }
 
  private:

@@ -6,14 +6,14 @@ namespace {
 
 constexpr const char* kSelect = R"sql(
 SELECT updated_at, accepted, succeeded, failed, timed_out, cancelled, quarantined, superseded, lost_attempts,
-  workers_joined, workers_lost, input_ended, input_tasks, input_fingerprint, next_worker, next_group, first_unfinished,
+  workers_joined, workers_lost, input_ended, input_tasks, input_fingerprint, next_worker, next_group, next_owner, first_unfinished,
   job_log_size, events_size, unwritten_since
 FROM progress)sql";
 
 constexpr const char* kUpdate = R"sql(
 UPDATE progress SET updated_at = ?, accepted = ?, succeeded = ?, failed = ?, timed_out = ?, cancelled = ?,
   quarantined = ?, superseded = ?, lost_attempts = ?, workers_joined = ?, workers_lost = ?, input_ended = ?,
-  input_tasks = ?, input_fingerprint = ?, next_worker = ?, next_group = ?, first_unfinished = ?, job_log_size = ?,
+  input_tasks = ?, input_fingerprint = ?, next_worker = ?, next_group = ?, next_owner = ?, first_unfinished = ?, job_log_size = ?,
   events_size = ?, unwritten_since = ?)sql";
 
 }  // namespace
@@ -36,6 +36,7 @@ Progress read_progress(SQLite::Database& database) {
   progress.input_fingerprint = Fingerprint(next_count());
   progress.next_worker = core::WorkerId(static_cast<std::uint32_t>(next()));
   progress.next_group = core::GroupId(static_cast<std::uint32_t>(next()));
+  progress.next_owner = core::OwnerId(static_cast<std::uint32_t>(next()));
   progress.first_unfinished = core::TaskId(next_count());
   progress.job_log_size = next_count();
   progress.events_size = next_count();
@@ -61,6 +62,7 @@ void ProgressWriter::write(const Progress& progress) {
   bind_count(progress.input_fingerprint.value());
   bind_count(progress.next_worker.value);
   bind_count(progress.next_group.value);
+  bind_count(progress.next_owner.value);
   bind_count(progress.first_unfinished.value);
   bind_count(progress.job_log_size);
   bind_count(progress.events_size);

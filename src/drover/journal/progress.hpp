@@ -21,6 +21,7 @@ struct Progress {
   Fingerprint input_fingerprint;      ///< of those
   core::WorkerId next_worker{1};
   core::GroupId next_group{0};
+  core::OwnerId next_owner{1};
   /// Before the turns of this commit: every task before it had ended, and the lengths that the files
   /// had with all that was recorded until then; what was recorded later has this time or a later one.
   core::TaskId first_unfinished{1};

@@ -142,6 +142,7 @@ void RecordWriter::write(const fact::TaskAccepted& fact, const Context& context)
       .run();
   Progress& progress = context.progress;
   progress.totals.accepted = std::max(progress.totals.accepted, fact.task.value);
+  progress.next_owner = std::max(progress.next_owner, OwnerId(fact.owner.value + 1));
   if (!fact.owner.is_none()) return;
   ++progress.num_input_tasks;
   progress.input_fingerprint.add(fact.spec);

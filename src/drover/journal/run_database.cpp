@@ -48,18 +48,6 @@ std::string_view remedy(int primary_code) {
 
 }  // namespace
 
-std::string_view to_string(Durability durability) {
-  switch (durability) {
-    case Durability::full:
-      return "full";
-    case Durability::normal:
-      return "normal";
-    case Durability::off:
-      return "off";
-  }
-  return "";
-}
-
 Error database_error(const SQLite::Exception& exception, std::string_view operation, const fs::path& path) {
   return Error("cannot " + std::string(operation) + " '" + path.string() + "': " + exception.what() +
                std::string(remedy(exception.getErrorCode() & 0xFF)));

@@ -14,18 +14,10 @@
 #include <optional>
 #include <string>
 
+#include "drover/journal/durability.hpp"
 #include "drover/support/error.hpp"
 
 namespace drover::journal {
-
-/// What a crash can lose of what has been acknowledged.
-enum class Durability {
-  full,    ///< nothing, not even when the power fails
-  normal,  ///< nothing when processes die; when the power fails, the last seconds
-  off,     ///< the last second when the master dies; those tasks run again
-};
-
-[[nodiscard]] std::string_view to_string(Durability durability);
 
 struct DatabaseOptions {
   Durability durability = Durability::normal;

@@ -9,6 +9,19 @@ namespace drover::journal {
 
 namespace {
 
+void insert_options(SQLite::Database& database, const std::vector<StoredOption>& options) {
+  SQLite::Statement row(database, "INSERT INTO options (name, position, value) VALUES (?, ?, ?)");
+  for (const StoredOption& option : options) {
+    for (std::size_t i = 0; i < option.values.size(); ++i) {
+      row.bind(1, option.name);
+      row.bind(2, static_cast<std::int64_t>(i));
+      row.bind(3, option.values[i]);
+      row.exec();
+      row.reset();
+    }
+  }
+}
+
 void insert(SQLite::Database& database, const RunDescription& description) {
   SQLite::Statement meta(database, "INSERT INTO meta (key, value) VALUES (?, ?)");
   const std::map<std::string, std::string> values{{"run_id", description.run_id},
@@ -22,20 +35,10 @@ void insert(SQLite::Database& database, const RunDescription& description) {
     meta.exec();
     meta.reset();
   }
-  SQLite::Statement option_row(database, "INSERT INTO options (name, position, value) VALUES (?, ?, ?)");
-  for (const StoredOption& option : description.options) {
-    for (std::size_t i = 0; i < option.values.size(); ++i) {
-      option_row.bind(1, option.name);
-      option_row.bind(2, static_cast<std::int64_t>(i));
-      option_row.bind(3, option.values[i]);
-      option_row.exec();
-      option_row.reset();
-    }
-  }
+  insert_options(database, description.options);
 }
 
 }  // namespace
-
 void create_run(const RunDirectory& run, const RunDescription& description, const DatabaseOptions& options) {
   RunDatabase database(run.database(), options);
   try {
@@ -44,6 +47,17 @@ void create_run(const RunDirectory& run, const RunDescription& description, cons
     transaction.commit();
   } catch (const SQLite::Exception& e) {
     throw database_error(e, "write", run.database());
+  }
+}
+
+void write_options(RunDatabase& database, const std::vector<StoredOption>& options) {
+  try {
+    SQLite::Transaction transaction(database.get(), SQLite::TransactionBehavior::IMMEDIATE);
+    database.get().exec("DELETE FROM options");
+    insert_options(database.get(), options);
+    transaction.commit();
+  } catch (const SQLite::Exception& e) {
+    throw database_error(e, "write", database.path());
   }
 }
 

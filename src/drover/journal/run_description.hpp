@@ -36,6 +36,9 @@ struct RunDescription {
 /// Creates the database of a run: it has the description, and no tasks. Throws Error.
 void create_run(const RunDirectory& run, const RunDescription& description, const DatabaseOptions& options = {});
 
+/// Replaces the options. Throws Error.
+void write_options(RunDatabase& database, const std::vector<StoredOption>& options);
+
 /// Throws Error if it cannot be read.
 [[nodiscard]] RunDescription read_description(SQLite::Database& database, const std::filesystem::path& path);
 

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "drover/journal/row_codec.hpp"
+#include "drover/journal/run_database.hpp"
 #include "drover/support/error.hpp"
 
 namespace drover::journal {
@@ -212,6 +213,16 @@ bool RecordedEnds::contains(AttemptId attempt) {
   const bool is_recorded = select_.executeStep();
   select_.reset();
   return is_recorded;
+}
+
+InputTasks::InputTasks(const RunDirectory& run)
+    : database_(open_for_reading(run.database())),
+      select_(database_, "SELECT kind, payload, slot_marks, tag FROM task_rows WHERE owner = 0 ORDER BY id") {}
+
+std::optional<TaskSpec> InputTasks::next() {
+  if (!select_.executeStep()) return std::nullopt;
+  RowReader row(select_);
+  return read_spec(row);
 }
 
 std::vector<TaskId> select_ended_tasks(SQLite::Database& database, const std::string& where) {

@@ -5,12 +5,14 @@
 #include <SQLiteCpp/Statement.h>
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "drover/core/facts.hpp"
 #include "drover/core/snapshot.hpp"
 #include "drover/journal/progress.hpp"
+#include "drover/journal/run_directory.hpp"
 
 namespace drover::journal {
 
@@ -27,6 +29,19 @@ class RecordedEnds {
   [[nodiscard]] bool contains(core::AttemptId attempt);
 
  private:
+  SQLite::Statement select_;
+};
+
+/// The tasks that the run's own input has given, one after the other.
+class InputTasks {
+ public:
+  /// Throws Error if the database cannot be read.
+  explicit InputTasks(const RunDirectory& run);
+  /// None when there are no more.
+  [[nodiscard]] std::optional<core::TaskSpec> next();
+
+ private:
+  SQLite::Database database_;
   SQLite::Statement select_;
 };
 

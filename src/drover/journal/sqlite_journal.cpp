@@ -188,9 +188,16 @@ std::uint64_t SqliteJournal::reopen(const std::string& where) {
   }
 }
 
-void SqliteJournal::record_before_start(std::vector<Turn> turns) {
-  for (Turn& turn : turns) record(std::move(turn));
-  (void)flush();
+void SqliteJournal::set_options(const std::vector<StoredOption>& options) {
+  write_options(database_, options);
+}
+
+void SqliteJournal::continue_input(Fingerprint fingerprint) {
+  progress_.is_input_ended = start_.is_input_ended = false;
+  progress_.input_fingerprint = fingerprint;
+}
+
+void SqliteJournal::read_start_again() {
   try {
     read_start();
   } catch (const SQLite::Exception& e) {

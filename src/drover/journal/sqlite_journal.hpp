@@ -24,6 +24,7 @@
 #include "drover/journal/progress.hpp"
 #include "drover/journal/record_writer.hpp"
 #include "drover/journal/run_database.hpp"
+#include "drover/journal/run_description.hpp"
 #include "drover/journal/run_directory.hpp"
 
 namespace drover::journal {
@@ -43,6 +44,14 @@ class SqliteJournal final : public Journal {
   /// the number of that attempt is not used again.
   [[nodiscard]] const core::Snapshot& start() const { return start_; }
 
+  /// Every task before this one has ended.
+  [[nodiscard]] core::TaskId first_unfinished() const { return completion_.first_unfinished(); }
+  /// Owners from this one on have had no task.
+  [[nodiscard]] core::OwnerId next_owner() const { return progress_.next_owner; }
+
+  /// Says with which options the run goes on, if others than before. Throws Error.
+  void set_options(const std::vector<StoredOption>& options);
+
   void record(Turn turn) override;
   [[nodiscard]] std::vector<Turn> commit(core::Time now) override;
   [[nodiscard]] std::vector<Turn> flush() override;
@@ -57,8 +66,12 @@ class SqliteJournal final : public Journal {
   /// safe as they are.
   void set_sync(std::function<void()> sync) { sync_ = std::move(sync); }
 
-  /// Takes turns before the scheduler is started from start(), which has them then.
-  void record_before_start(std::vector<Turn> turns);
+  /// The input goes on behind the tasks that it has given, even if it had ended; those have this
+  /// fingerprint. Before the first turn is recorded; changes start().
+  void continue_input(Fingerprint fingerprint);
+
+  /// Turns were recorded and flushed before the scheduler was started: start() has them then. Throws Error.
+  void read_start_again();
 
   /// Says in the journal how this session ended, after a last flush(). Throws Error.
   void end_session(SessionEnd how, int exit_status, const std::string& reason);

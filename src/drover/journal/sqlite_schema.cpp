@@ -64,6 +64,7 @@ CREATE TABLE progress (
   input_fingerprint INTEGER NOT NULL DEFAULT 0,  -- of those
   next_worker       INTEGER NOT NULL DEFAULT 1,
   next_group        INTEGER NOT NULL DEFAULT 0,
+  next_owner        INTEGER NOT NULL DEFAULT 1,
   first_unfinished  INTEGER NOT NULL DEFAULT 1,  -- every task before it has ended
   -- How long joblog.tsv and events.jsonl were when all that was recorded before had been written
   -- there, and which records are therefore still to come: those at or after this time.

@@ -32,7 +32,7 @@ constexpr core::Duration kLeaveGrace = 2s;
 MasterLoop::MasterLoop(MasterOptions options, MasterPorts ports)
     : options_(std::move(options)),
       ports_(std::move(ports)),
-      scheduler_(options_.policy),
+      scheduler_(options_.policy, std::move(options_.start)),
       waiter_(now()),
       now_(now()),
       pid_scope_(pid_scope()) {}
@@ -170,7 +170,9 @@ void MasterLoop::take_input() {
   if (batch.state == TaskSource::State::end) is_input_open_ = false;
 }
 
+/// An input that could not be read has not ended: there may be more of it once it can.
 void MasterLoop::end_input() {
+  if (!failure_.empty()) return;
   if (is_input_open_ || is_input_ended_ || (options_.keep_open && !ports_.desk.is_closed())) return;
   is_input_ended_ = true;
   handle(core::event::InputEnded{});

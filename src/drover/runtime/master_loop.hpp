@@ -27,6 +27,8 @@
 namespace drover::runtime {
 
 struct MasterOptions {
+  /// Where the run goes on.
+  core::Snapshot start;
   core::Policy policy;
   core::ExecProfile profile;
   /// How often a worker says something at least, and the master to each worker.

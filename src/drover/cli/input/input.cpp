@@ -73,7 +73,8 @@ std::unique_ptr<runtime::TaskSource> open_template(const std::string& text, cons
   if (first.kind == ArgumentSource::Kind::file) first_source = open_reader(first.path, delimiter, stdin_fd);
   std::vector<std::vector<std::string>> others;
   for (std::size_t i = 1; i < sources.size(); ++i) others.push_back(read_all(sources[i], delimiter, stdin_fd));
-  return std::make_unique<TemplateSource>(std::move(command), std::move(splitter), std::move(first_source), others);
+  return std::make_unique<TemplateSource>(std::move(command), std::move(splitter), std::move(first_source), others,
+                                          options.num_before);
 }
 
 std::unique_ptr<runtime::TaskSource> open_task_file(const std::string& path, const InputOptions& options,

@@ -7,6 +7,7 @@
 // Not thread-safe; used by the master's only thread.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,6 +45,8 @@ struct InputOptions {
   bool null_separated = false;
   /// An extended regular expression that splits each record of a source into several arguments.
   std::optional<std::string> colsep;
+  /// How many tasks an earlier part of the input has given.
+  std::uint64_t num_before = 0;
 };
 
 /// The tasks that `options` stand for. With sources, the positionals joined by spaces are the template.

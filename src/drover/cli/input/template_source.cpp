@@ -21,11 +21,12 @@ Columns ColumnSplitter::split(const std::string& record) const {
 }
 
 TemplateSource::TemplateSource(CommandTemplate command, ColumnSplitter splitter, First first,
-                               const std::vector<std::vector<std::string>>& others)
+                               const std::vector<std::vector<std::string>>& others, std::uint64_t num_before)
     : command_(std::move(command)),
       splitter_(std::move(splitter)),
       first_(std::move(first)),
-      positions_(others.size(), 0) {
+      positions_(others.size(), 0),
+      number_(num_before) {
   for (const std::vector<std::string>& records : others) {
     std::vector<Columns>& source = others_.emplace_back();
     for (const std::string& record : records) source.push_back(splitter_.split(record));

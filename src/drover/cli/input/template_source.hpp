@@ -35,8 +35,9 @@ class TemplateSource final : public runtime::TaskSource {
  public:
   using First = std::variant<RecordReader, std::vector<std::string>>;
 
+  /// The first task has the number after `num_before`.
   TemplateSource(CommandTemplate command, ColumnSplitter splitter, First first,
-                 const std::vector<std::vector<std::string>>& others);
+                 const std::vector<std::vector<std::string>>& others, std::uint64_t num_before = 0);
 
   Batch pull(std::size_t max) override;
   [[nodiscard]] int wait_fd() const override;

@@ -17,7 +17,7 @@ std::size_t index(core::Stream stream) {
 }  // namespace
 
 Presenter::Presenter(const PresenterOptions& options, journal::OutputReader reader, OutputSink& out, OutputSink& err)
-    : options_(options), reader_(std::move(reader)), out_(out), err_(err) {}
+    : options_(options), reader_(std::move(reader)), out_(out), err_(err), next_(options.first_task) {}
 
 void Presenter::deliver(Delivery delivery) {
   if (finish_live(delivery)) delivery.output = {};

@@ -23,6 +23,8 @@ struct PresenterOptions {
   bool keep_order = false;
   /// Each line begins with the task's tag and a tab.
   bool tag = false;
+  /// Where keep_order begins.
+  core::TaskId first_task{1};
 };
 
 /// A task has ended.
@@ -54,7 +56,7 @@ class Presenter {
   /// `out` and `err` may be the same sink, and live longer than this.
   Presenter(const PresenterOptions& options, journal::OutputReader reader, OutputSink& out, OutputSink& err);
 
-  /// With keep_order every task is to be delivered once, from task 1 on, also those without output.
+  /// With keep_order every task is to be delivered once, from the first on, also those without output.
   /// Throws Error if the stored output cannot be read.
   void deliver(Delivery delivery);
   /// For line_buffer; all chunks of an attempt come before its delivery.
@@ -91,7 +93,7 @@ class Presenter {
   journal::OutputReader reader_;
   OutputSink& out_;
   OutputSink& err_;
-  core::TaskId next_{1};
+  core::TaskId next_;
   std::map<core::TaskId, Delivery> held_;
   std::map<core::TaskId, LiveAttempt> live_;
   std::size_t num_partial_bytes_ = 0;

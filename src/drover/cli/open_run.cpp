@@ -1,0 +1,179 @@
+#include "drover/cli/open_run.hpp"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+
+#include "drover/cli/input/input.hpp"
+#include "drover/cli/input/resumed_input.hpp"
+#include "drover/cli/joblog_import.hpp"
+#include "drover/cli/master_rank.hpp"
+#include "drover/cli/stored_run.hpp"
+#include "drover/cli/version.hpp"
+#include "drover/journal/run_records.hpp"
+#include "drover/support/error.hpp"
+
+namespace drover::cli {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A master before us may be on its way out.
+constexpr core::Duration kLockPatience = std::chrono::seconds(5);
+constexpr const char* kFailed = "state <> 'succeeded'";
+constexpr const char* kStdin = "-";
+
+core::WallMicros wall_now() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+journal::DatabaseOptions database_options(const RunOptions& options) {
+  return {options.durability, {}, ""};
+}
+
+journal::RunDirectory create_directory(const RunOptions& options) {
+  if (options.run_dir.empty()) return journal::RunDirectory::create_below(fs::current_path());
+  return journal::RunDirectory::create(options.run_dir);
+}
+
+OpenRun begin_run(const RunInvocation& invocation) {
+  const RunOptions& options = invocation.options;
+  const std::string input = encode_input(stored_input(options.positionals, invocation.sources, STDIN_FILENO));
+  std::unique_ptr<runtime::TaskSource> source = open_input(input_options(invocation), STDIN_FILENO);
+  std::optional<ImportedJobLog> imported;
+  if (!options.joblog_import.empty()) imported = read_job_log(options.joblog_import);
+  const journal::RunDirectory directory = create_directory(options);
+  journal::RunLock lock = journal::RunLock::acquire(directory);
+  const std::string run_id = directory.path().filename().string();
+  journal::create_run(
+      directory,
+      {run_id, version(), wall_now(), fs::current_path().string(), input, storable_options(invocation.settings)},
+      database_options(options));
+  OpenRun run{directory, std::move(lock), nullptr, std::move(source), "", core::TaskId(1), ""};
+  run.journal = std::make_unique<journal::SqliteJournal>(directory, database_options(options), version());
+  if (imported) run.notice = import_job_log(*imported, options.changed_input, run.source, *run.journal);
+  return run;
+}
+
+// --- taking a run up again --------------------------------------------------------------------
+
+/// Of the input that the run was started with; what was standard input then is read from its file.
+InputOptions input_again(const RunOptions& options, const StoredInput& stored) {
+  InputOptions input{stored.positionals, stored.sources, options.null_separated, options.colsep, 0};
+  if (stored.stdin_path.empty()) return input;
+  if (input.positionals == std::vector<std::string>{kStdin} && input.sources.empty())
+    input.positionals = {stored.stdin_path};
+  else if (input.sources.empty())
+    input.sources = {{ArgumentSource::Kind::file, {}, stored.stdin_path}};
+  for (ArgumentSource& source : input.sources)
+    if (source.kind == ArgumentSource::Kind::file && source.path == kStdin) source.path = stored.stdin_path;
+  return input;
+}
+
+Error changed_error(const std::string& difference, std::uint64_t num_tasks) {
+  return Error(
+      "the input has changed since the run took its first " + std::to_string(num_tasks) + " tasks from it" +
+      (difference.empty() ? "" : ": " + difference) +
+      "; --changed-input follow goes on behind as many tasks of the new one, --changed-input end runs only what "
+      "the run has");
+}
+
+/// Opens the input anew and passes over what the run has of it.
+void continue_input(OpenRun& run, const RunOptions& options, const StoredInput& stored) {
+  const journal::Progress& progress = run.journal->progress();
+  const InputOptions input = input_again(options, stored);
+  try {
+    run.source = open_input(input, STDIN_FILENO);
+  } catch (const UsageError& e) {
+    throw Error(std::string(e.what()) +
+                "; the run was started with it: put it back, or use --changed-input end to run only what the run has");
+  }
+  const PassedOver passed = pass_over(*run.source, progress.num_input_tasks);
+  if (passed.num_tasks != progress.num_input_tasks || !(passed.fingerprint == progress.input_fingerprint)) {
+    if (options.changed_input == ChangedInput::refuse) {
+      const std::unique_ptr<runtime::TaskSource> again = open_input(input, STDIN_FILENO);
+      journal::InputTasks known(run.directory);
+      throw changed_error(first_difference(*again, [&known] { return known.next(); }), progress.num_input_tasks);
+    }
+    run.notice = "the input has changed: going on behind its first " + std::to_string(passed.num_tasks) + " tasks";
+  }
+  run.journal->continue_input(passed.fingerprint);
+  if (passed.is_at_end) run.source = std::make_unique<EmptySource>();
+}
+
+/// Standard input was asked for: it is what follows.
+void take_new_stdin(OpenRun& run, const RunOptions& options, const StoredInput& stored) {
+  InputOptions input{stored.positionals, stored.sources, options.null_separated, options.colsep,
+                     run.journal->progress().num_input_tasks};
+  if (stored.can_be_read_again && stored.stdin_path.empty())
+    throw UsageError("the input of this run is not standard input: leave out '-'");
+  run.source = open_input(input, STDIN_FILENO);
+  run.journal->continue_input(run.journal->progress().input_fingerprint);
+}
+
+void open_resumed_input(OpenRun& run, const RunInvocation& invocation) {
+  const RunOptions& options = invocation.options;
+  const StoredInput stored = decode_input(invocation.resumed->input);
+  const bool has_ended = run.journal->start().is_input_ended;
+  run.source = std::make_unique<EmptySource>();
+  if (!options.positionals.empty()) return take_new_stdin(run, options, stored);
+  if (has_ended && options.changed_input != ChangedInput::follow) return;
+  if (!stored.can_be_read_again) {
+    run.notice = "standard input cannot be read again: going on with the " +
+                 std::to_string(run.journal->progress().num_input_tasks) +
+                 " tasks that were taken from it (to give it the rest, pipe that in and add '-')";
+  } else if (options.changed_input != ChangedInput::end) {
+    continue_input(run, options, stored);
+  }
+}
+
+/// SQL for the tasks that are to run again; empty: none.
+std::string rerun_condition(const RunOptions& options) {
+  if (options.resume_failed.empty()) return options.rerun;
+  return options.rerun.empty() ? kFailed : std::string(kFailed) + " OR (" + options.rerun + "\n)";
+}
+
+OpenRun take_up_run(const RunInvocation& invocation) {
+  const RunOptions& options = invocation.options;
+  const journal::RunDirectory directory = journal::RunDirectory::open(options.resumed_dir());
+  OpenRun run{directory, journal::RunLock::acquire(directory, kLockPatience), nullptr, nullptr, "", core::TaskId(1),
+              ""};
+  run.journal = std::make_unique<journal::SqliteJournal>(directory, database_options(options), version());
+  run.journal->set_options(storable_options(invocation.settings));
+  run.first_unshown = run.journal->first_unfinished();
+  if (const std::string where = rerun_condition(options); !where.empty()) (void)run.journal->reopen(where);
+  open_resumed_input(run, invocation);
+  if (fs::current_path() != invocation.resumed->directory) run.workdir = invocation.resumed->directory;
+  return run;
+}
+
+}  // namespace
+
+OpenRun open_run(const RunInvocation& invocation) {
+  return invocation.resumed ? take_up_run(invocation) : begin_run(invocation);
+}
+
+std::string finished_text(const journal::RunDirectory& run, const core::Counts& totals) {
+  std::string text = "the run in " + run.path().string() + " is finished: " + std::to_string(totals.accepted) +
+                     " tasks, " + std::to_string(totals.succeeded) + " succeeded, " +
+                     std::to_string(totals.unsuccessful()) + " did not";
+  if (totals.unsuccessful() > 0) text += "; to run those again: drover run --resume-failed " + run.path().string();
+  return text;
+}
+
+std::string look_at_resumed_run(const RunOptions& options) {
+  const journal::RunDirectory run = journal::RunDirectory::open(options.resumed_dir());
+  if (const auto master = journal::current_master(run))
+    throw Error("the run in " + run.path().string() + " is going on: " + *master);
+  const bool wants_more = !options.resume_failed.empty() || !options.rerun.empty() || !options.positionals.empty() ||
+                          options.changed_input == ChangedInput::follow;
+  SQLite::Database database = journal::open_for_reading(run.database());
+  const journal::Progress progress = journal::read_progress(database);
+  const bool is_finished = progress.is_input_ended && progress.totals.unfinished() == 0;
+  return is_finished && !wants_more ? finished_text(run, progress.totals) : "";
+}
+
+}  // namespace drover::cli

@@ -1,0 +1,45 @@
+// The run that a master works on: a new one, or one that is taken up again.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "drover/cli/run_command.hpp"
+#include "drover/journal/run_directory.hpp"
+#include "drover/journal/run_lock.hpp"
+#include "drover/journal/sqlite_journal.hpp"
+#include "drover/runtime/task_source.hpp"
+
+namespace drover::cli {
+
+/// Locked for this process, with a session begun in its journal.
+struct OpenRun {
+  journal::RunDirectory directory;
+  journal::RunLock lock;
+  std::unique_ptr<journal::SqliteJournal> journal;
+  std::unique_ptr<runtime::TaskSource> source;
+  /// Where commands run unless told otherwise; empty: where their worker was started.
+  std::string workdir;
+  /// The outputs of tasks before this one were shown by the sessions before.
+  core::TaskId first_unshown{1};
+  /// What users should know of how the run goes on; empty: nothing.
+  std::string notice;
+
+  /// Whether there is nothing to do.
+  [[nodiscard]] bool is_finished() const {
+    return journal->start().is_input_ended && journal->start().unfinished.empty();
+  }
+};
+
+/// Begins the run that was called for, or takes it up. Throws UsageError or Error: nothing has been
+/// changed then, but that the directory of a new run may be there.
+[[nodiscard]] OpenRun open_run(const RunInvocation& invocation);
+
+/// What is said of a run that has nothing left to do: its counts, and how to run tasks again.
+[[nodiscard]] std::string finished_text(const journal::RunDirectory& run, const core::Counts& totals);
+
+/// Before anything is started: throws Error if the run is being worked on; returns finished_text() if
+/// the call would find nothing to do, else an empty string.
+[[nodiscard]] std::string look_at_resumed_run(const RunOptions& options);
+
+}  // namespace drover::cli

@@ -1,0 +1,178 @@
+#include "drover/cli/stored_run.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "drover/journal/run_directory.hpp"
+#include "drover/support/error.hpp"
+
+namespace drover::cli {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+namespace {
+
+constexpr const char* kStdin = "-";
+/// These say which run is meant, or how this one call is to deal with it.
+constexpr std::array<std::string_view, 9> kOfOneCall{
+    "config", "dry-run", "input", "joblog-import", "rerun", "resume", "resume-failed", "changed-input", "run-dir"};
+constexpr std::array<std::string_view, 2> kPaths{"output-dir", "workdir"};
+
+template <std::size_t n>
+bool is_among(const std::array<std::string_view, n>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+bool is_regular_file(const std::string& path) {
+  std::error_code ignored;
+  return fs::is_regular_file(path, ignored);
+}
+
+bool exists(const std::string& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+/// The path of the file behind a descriptor; empty if it is none.
+std::string file_behind(int fd) {
+  struct stat status {};
+  if (::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) return "";
+  // From its middle on it is another input than from its beginning.
+  if (::lseek(fd, 0, SEEK_CUR) != 0) return "";
+  std::error_code error;
+  const fs::path path = fs::read_symlink("/proc/self/fd/" + std::to_string(fd), error);
+  return !error && is_regular_file(path.string()) ? path.string() : "";
+}
+
+/// Whether the words on the command line leave the arguments to standard input.
+bool reads_stdin(const StoredInput& input) {
+  const auto is_stdin = [](const ArgumentSource& source) {
+    return source.kind == ArgumentSource::Kind::file && source.path == kStdin;
+  };
+  if (!input.sources.empty()) return std::any_of(input.sources.begin(), input.sources.end(), is_stdin);
+  return input.positionals.size() != 1 || input.positionals.front() == kStdin || !exists(input.positionals.front());
+}
+
+/// JSON holds text only: words that are none become lists of bytes.
+json encode_word(const std::string& word) {
+  try {
+    (void)json(word).dump();
+    return word;
+  } catch (const json::type_error&) {
+    return std::vector<unsigned char>(word.begin(), word.end());
+  }
+}
+
+std::string decode_word(const json& word) {
+  if (word.is_string()) return word.get<std::string>();
+  const auto bytes = word.get<std::vector<unsigned char>>();
+  return {bytes.begin(), bytes.end()};
+}
+
+json encode_words(const std::vector<std::string>& words) {
+  json list = json::array();
+  for (const std::string& word : words) list.push_back(encode_word(word));
+  return list;
+}
+
+std::vector<std::string> decode_words(const json& list) {
+  std::vector<std::string> words;
+  for (const json& word : list) words.push_back(decode_word(word));
+  return words;
+}
+
+json encode_source(const ArgumentSource& source) {
+  if (source.kind == ArgumentSource::Kind::file) return {{"file", encode_word(source.path)}};
+  return {{"values", encode_words(source.values)}};
+}
+
+ArgumentSource decode_source(const json& source) {
+  if (source.contains("file")) return {ArgumentSource::Kind::file, {}, decode_word(source.at("file"))};
+  return {ArgumentSource::Kind::values, decode_words(source.at("values")), ""};
+}
+
+}  // namespace
+
+StoredInput stored_input(const std::vector<std::string>& positionals, const std::vector<ArgumentSource>& sources,
+                         int stdin_fd) {
+  StoredInput input{positionals, sources, "", true};
+  const bool has_stdin = reads_stdin(input);
+  if (has_stdin) input.stdin_path = file_behind(stdin_fd);
+  input.can_be_read_again = !has_stdin || !input.stdin_path.empty();
+  const auto take_file = [&input](std::string& path) {
+    if (path == kStdin) return;
+    input.can_be_read_again = input.can_be_read_again && is_regular_file(path);
+    path = fs::absolute(path).string();
+  };
+  if (sources.empty() && positionals.size() == 1 && !has_stdin) take_file(input.positionals.front());
+  for (ArgumentSource& source : input.sources)
+    if (source.kind == ArgumentSource::Kind::file) take_file(source.path);
+  return input;
+}
+
+std::string encode_input(const StoredInput& input) {
+  json sources = json::array();
+  for (const ArgumentSource& source : input.sources) sources.push_back(encode_source(source));
+  return json{{"words", encode_words(input.positionals)},
+              {"sources", sources},
+              {"stdin", encode_word(input.stdin_path)},
+              {"can_be_read_again", input.can_be_read_again}}
+      .dump();
+}
+
+StoredInput decode_input(const std::string& text) {
+  try {
+    const json input = json::parse(text);
+    StoredInput stored;
+    stored.positionals = decode_words(input.at("words"));
+    for (const json& source : input.at("sources")) stored.sources.push_back(decode_source(source));
+    stored.stdin_path = decode_word(input.at("stdin"));
+    stored.can_be_read_again = input.at("can_be_read_again").get<bool>();
+    return stored;
+  } catch (const json::exception& e) {
+    throw Error(std::string("the run's journal does not say what its input is: ") + e.what());
+  }
+}
+
+std::vector<journal::StoredOption> storable_options(const std::vector<Setting>& settings) {
+  std::vector<journal::StoredOption> options;
+  for (const Setting& setting : settings) {
+    if (setting.origin == Setting::Origin::default_value || is_among(kOfOneCall, setting.name)) continue;
+    journal::StoredOption option{setting.name, setting.values};
+    if (is_among(kPaths, setting.name))
+      for (std::string& value : option.values) value = fs::absolute(value).string();
+    options.push_back(std::move(option));
+  }
+  std::sort(options.begin(), options.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  return options;
+}
+
+void apply_stored_options(CLI::App& app, const std::vector<journal::StoredOption>& stored) {
+  for (const journal::StoredOption& option : stored) {
+    CLI::Option* known = app.get_option_no_throw("--" + option.name);
+    if (known == nullptr || known->count() > 0) continue;
+    try {
+      for (const std::string& value : option.values) known->add_result(value);
+      known->run_callback();
+    } catch (const CLI::Error& e) {
+      throw Error("the run was started with --" + option.name + ", which this drover does not take: " + e.what());
+    }
+  }
+}
+
+std::optional<journal::RunDescription> read_resumed_run(const RunOptions& options) {
+  if (!options.is_resume()) return std::nullopt;
+  const journal::RunDirectory run = journal::RunDirectory::open(options.resumed_dir());
+  SQLite::Database database = journal::open_for_reading(run.database());
+  return journal::read_description(database, run.database());
+}
+
+}  // namespace drover::cli

@@ -1,0 +1,101 @@
+#include "drover/journal/ended_tasks.hpp"
+
+#include <SQLiteCpp/Statement.h>
+
+#include <memory>
+#include <unordered_map>
+
+#include "drover/journal/output_index.hpp"
+#include "drover/journal/output_paths.hpp"
+#include "drover/journal/run_database.hpp"
+#include "drover/journal/run_records.hpp"
+#include "drover/support/duration.hpp"
+
+namespace drover::journal {
+
+namespace {
+
+template <class Read>
+auto reading(const RunDirectory& run, const Read& read) {
+  try {
+    return read();
+  } catch (const SQLite::Exception& e) {
+    throw database_error(e, "read", run.database());
+  }
+}
+
+struct EndsReader {
+  explicit EndsReader(const RunDirectory& run) : database(open_for_reading(run.database())), ends(database) {}
+  SQLite::Database database;
+  RecordedEnds ends;
+};
+
+std::string describe(SQLite::Database& database, core::TaskId task) {
+  SQLite::Statement select(database,
+                           "SELECT state, host, attempt, exit, signal, reason, runtime, (SELECT count(*) FROM "
+                           "attempt_rows WHERE task = t.id) FROM tasks AS t WHERE id = ? AND state <> 'unfinished'");
+  select.bind(1, static_cast<std::int64_t>(task.value));
+  if (!select.executeStep()) return "";
+  std::string text = select.getColumn(0).getString();
+  if (text == "timed_out") text = "timed out";
+  if (!select.getColumn(1).isNull()) text += " on " + select.getColumn(1).getString();
+  if (!select.getColumn(5).isNull()) {
+    text += ": could not start: " + select.getColumn(5).getString();
+  } else if (select.getColumn(4).getInt() != 0) {
+    text += " by signal " + std::to_string(select.getColumn(4).getInt());
+  } else if (!select.getColumn(3).isNull()) {
+    text += " with exit status " + std::to_string(select.getColumn(3).getInt());
+  }
+  if (!select.getColumn(6).isNull())
+    text += " after " + support::format_duration(std::chrono::duration_cast<std::chrono::nanoseconds>(
+                            std::chrono::duration<double>(select.getColumn(6).getDouble())));
+  const int num_attempts = select.getColumn(7).getInt();
+  if (num_attempts > 1) text += ", in " + std::to_string(num_attempts) + " attempts";
+  return text;
+}
+
+}  // namespace
+
+std::function<bool(core::AttemptId)> recorded_ends(const RunDirectory& run) {
+  return reading(run, [&run]() -> std::function<bool(core::AttemptId)> {
+    return [run, reader = std::make_shared<EndsReader>(run)](core::AttemptId attempt) {
+      return reading(run, [&] { return reader->ends.contains(attempt); });
+    };
+  });
+}
+
+std::function<std::string(core::TaskId)> task_history(const RunDirectory& run) {
+  return [run](core::TaskId task) {
+    return reading(run, [&] {
+      SQLite::Database database = open_for_reading(run.database());
+      return describe(database, task);
+    });
+  };
+}
+
+void for_each_ended(const RunDirectory& run, const std::filesystem::path& outputs, core::TaskId first,
+                    const std::function<void(const EndedTask&)>& visit) {
+  std::unordered_map<core::TaskId, OutputEntry> entries;
+  read_index(index_path(outputs), [&](const OutputEntry& entry) {
+    if (entry.attempt.task >= first) entries[entry.attempt.task] = entry;
+  });
+  reading(run, [&] {
+    SQLite::Database database = open_for_reading(run.database());
+    SQLite::Statement select(database,
+                             "SELECT id, coalesce(attempt, 0), coalesce(tag, command, '') FROM tasks "
+                             "WHERE id >= ? AND state <> 'unfinished' ORDER BY id");
+    select.bind(1, static_cast<std::int64_t>(first.value));
+    while (select.executeStep()) {
+      EndedTask task;
+      task.attempt = {core::TaskId(static_cast<std::uint64_t>(select.getColumn(0).getInt64())),
+                      select.getColumn(1).getUInt()};
+      task.tag = select.getColumn(2).getString();
+      const auto entry = entries.find(task.attempt.task);
+      if (entry != entries.end() && entry->second.attempt == task.attempt) task.output = entry->second.output;
+      visit(task);
+    }
+    return 0;
+  });
+}
+
+}  // namespace drover::journal

@@ -1,0 +1,32 @@
+// What is asked about tasks that have their terminal record. Each of these has a connection of its own
+// to run.db, and throws Error if it cannot read there.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "drover/core/ids.hpp"
+#include "drover/journal/run_directory.hpp"
+#include "drover/journal/stored_output.hpp"
+
+namespace drover::journal {
+
+/// For an OutputStore: whether a task ended with this attempt. Valid without the run's journal.
+[[nodiscard]] std::function<bool(core::AttemptId)> recorded_ends(const RunDirectory& run);
+
+/// For people: what became of a task, in a sentence; empty if it has no terminal record.
+[[nodiscard]] std::function<std::string(core::TaskId)> task_history(const RunDirectory& run);
+
+struct EndedTask {
+  core::AttemptId attempt;  ///< `n` is 0 if it ended without one
+  std::string tag;          ///< how people know it
+  StoredOutput output;
+};
+
+/// The tasks from `first` on that have ended, in order, with the output that is in the store at
+/// `outputs`. Memory: the outputs of these.
+void for_each_ended(const RunDirectory& run, const std::filesystem::path& outputs, core::TaskId first,
+                    const std::function<void(const EndedTask&)>& visit);
+
+}  // namespace drover::journal
