@@ -4,7 +4,7 @@ set -euo pipefail
 
 : "${DROVER:=drover}"
 command -v "$DROVER" >/dev/null || { echo "bench: no program '$DROVER': set DROVER" >&2; exit 1; }
-DROVER=$(command -v "$DROVER")
+DROVER=$(realpath "$(command -v "$DROVER")")
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -13,7 +13,7 @@ trap 'rm -rf "$scratch"' EXIT
 seconds() {
   local begin end
   begin=$(date +%s.%N)
-  "$@" >/dev/null 2>&1
+  "$@" >/dev/null 2>&1 || { echo "bench: failed: $*" >&2; exit 1; }
   end=$(date +%s.%N)
   awk -v a="$begin" -v b="$end" 'BEGIN { printf "%.3f", b - a }'
 }
