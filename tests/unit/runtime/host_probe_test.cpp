@@ -31,16 +31,15 @@ class Scripts {
   ~Scripts() {
     ::unsetenv("OMPI_MCA_plm_rsh_agent");
     fs::remove_all(root_);
+    fs::remove(agent_);
   }
   Scripts(const Scripts&) = delete;
   Scripts& operator=(const Scripts&) = delete;
 
   /// The agent is called with a word of its own, then like ssh: HOST COMMAND.
   void use_agent(const std::string& script) {
-    // Its path must be without spaces: mpirun splits the agent at them.
-    const fs::path agent = fs::temp_directory_path() / ("drover-agent-" + std::to_string(::getpid()));
-    write(agent, "shift\n" + script);
-    ::setenv("OMPI_MCA_plm_rsh_agent", (agent.string() + " --own-option").c_str(), 1);
+    write(agent_, "shift\n" + script);
+    ::setenv("OMPI_MCA_plm_rsh_agent", (agent_.string() + " --own-option").c_str(), 1);
   }
   std::string add_program(const std::string& script) {
     write(root_ / "drover", script);
@@ -54,6 +53,8 @@ class Scripts {
   }
 
   fs::path root_;
+  /// Without spaces, at which mpirun splits it.
+  fs::path agent_ = fs::temp_directory_path() / ("drover-agent-" + std::to_string(::getpid()));
 };
 
 std::string version_text(const std::string& drover, const std::string& mpi) {
