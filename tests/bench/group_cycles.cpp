@@ -66,6 +66,8 @@ void end_group(RealMaster& master, const Group& group, const Plan& plan, const J
       if (plan.killed == "one") break;
     }
     for (const transport::Address member : group.members) master.transport().send(member, "leave");
+    // Freed too early, the connection would keep the last words of those that live.
+    if (plan.killed == "one" && !master.next_message()) throw Error("the member that lives did not answer");
   }
   master.transport().release_group(group.first);
 }
