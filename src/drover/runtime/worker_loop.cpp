@@ -106,7 +106,8 @@ void WorkerLoop::take(const Unexpected&) {
 void WorkerLoop::poll_attempts() {
   if (!executor_) return;
   const std::uint64_t budget = output_window_ - std::min(output_window_, num_unacknowledged_);
-  executor_->poll(now_, budget, *this);
+  // Not the time at which the turn began: attempts may have started since.
+  executor_->poll(now(), budget, *this);
   for (core::AttemptResult& result : std::exchange(ended_, {})) {
     was_active_ = true;
     handle(core::worker_event::AttemptEnded{std::move(result)});

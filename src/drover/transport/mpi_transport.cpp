@@ -81,12 +81,15 @@ bool acknowledge_deaths(MPI_Comm, int) {
 }
 #endif
 
-/// Takes the next message of a communicator off the matching queue, if there is one.
+/// Takes the next message of a communicator off the matching queue, if there is one. Open MPI first
+/// looks and then takes in what has arrived: what came during a sleep is only seen by a second look.
 std::optional<MessageInfo> probe(MPI_Comm comm) {
   int is_there = 0;
   MessageInfo info;
   MPI_Status status{};
-  const int code = MPI_Improbe(MPI_ANY_SOURCE, kTag, comm, &is_there, &info.message, &status);
+  int code = MPI_SUCCESS;
+  for (int look = 0; look < 2 && code == MPI_SUCCESS && is_there == 0; ++look)
+    code = MPI_Improbe(MPI_ANY_SOURCE, kTag, comm, &is_there, &info.message, &status);
   if (code != MPI_SUCCESS && acknowledge_deaths(comm, code)) return std::nullopt;
   check_mpi(code, "MPI_Improbe");
   if (is_there == 0) return std::nullopt;
