@@ -4,6 +4,7 @@
 #include "support/catch.hpp"
 
 using namespace std::chrono_literals;
+using drover::support::exact_duration;
 using drover::support::format_duration;
 using drover::support::parse_duration;
 
@@ -29,4 +30,18 @@ TEST_CASE("durations are printed for people") {
   CHECK(format_duration(245s) == "4m05s");
   CHECK(format_duration(2h + 7min) == "2h07m");
   CHECK(format_duration(50h) == "2d02h");
+}
+
+TEST_CASE("the exact form is short, and read as the same duration") {
+  CHECK(exact_duration(0s) == "0");
+  CHECK(exact_duration(200ms) == "200ms");
+  CHECK(exact_duration(5s) == "5s");
+  CHECK(exact_duration(1500ms) == "1.5s");
+  CHECK(exact_duration(90min) == "1h30m");
+  CHECK(exact_duration(61050ms) == "1m1.05s");
+  for (const std::chrono::nanoseconds duration :
+       {1ns, 1500ns, 250us + 0ns, 999ms + 0ns, 59s + 999ms + 0ns, 49h + 3s + 0ns}) {
+    INFO(exact_duration(duration));
+    CHECK(parse_duration(exact_duration(duration)) == duration);
+  }
 }

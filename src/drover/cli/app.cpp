@@ -3,12 +3,14 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 
 #include "drover/cli/client/client_commands.hpp"
 #include "drover/cli/config_command.hpp"
 #include "drover/cli/exit_status.hpp"
 #include "drover/cli/input/input.hpp"
 #include "drover/cli/run_command.hpp"
+#include "drover/cli/standard_streams.hpp"
 #include "drover/cli/stored_run.hpp"
 #include "drover/cli/version.hpp"
 #include "drover/cli/worker_command.hpp"
@@ -29,7 +31,9 @@ constexpr const char* kExamples =
     "\n"
     "Every option --name can also be given as DROVER_NAME in the environment, or as name = value in\n"
     "drover.toml (or the file of --config). Exit status: 0 all tasks succeeded, 1-100 so many failed,\n"
-    "101 more, 124 time limit, 125 drover failed or was called wrongly, 130/143 stopped by a signal.";
+    "101 more, 124 time limit, 125 drover failed or was called wrongly, 130/143 stopped by a signal.\n"
+    "Ctrl-C once: nothing more is started, what runs may finish; twice: it is ended. (mpirun's own answer\n"
+    "to Ctrl-C is to end its ranks at once.)";
 
 /// A subcommand with the options of a batch.
 struct RunSubcommand {
@@ -69,6 +73,42 @@ std::optional<journal::RunDescription> resumed_run(RunSubcommand& subcommand) {
   }
 }
 
+/// The parser would only say that it wants a subcommand.
+void check_subcommand(const CLI::App& app, const std::vector<std::string>& argv) {
+  std::string expected;
+  bool is_known = false;
+  for (const CLI::App* subcommand : app.get_subcommands([](const CLI::App*) { return true; })) {
+    is_known = is_known || (!argv.empty() && subcommand->get_name() == argv.front());
+    if (!subcommand->get_group().empty()) expected += (expected.empty() ? "" : ", ") + subcommand->get_name();
+  }
+  if (argv.empty()) throw UsageError("no subcommand; expected one of " + expected + "; see 'drover --help'");
+  const std::string& word = argv.front();
+  if (is_known || word.starts_with('-')) return;
+  throw UsageError("unknown subcommand '" + word + "'; expected one of " + expected + "; to run it: drover run " +
+                   word);
+}
+
+/// Returns the exit status if the command line asked for nothing but help or the version.
+std::optional<int> parse(CLI::App& app, std::vector<std::string> argv) {
+  const std::string first = argv.front();
+  std::reverse(argv.begin(), argv.end());  // as CLI11 wants them
+  try {
+    app.parse(argv);
+    return std::nullopt;
+  } catch (const CLI::ParseError& e) {
+    if (e.get_exit_code() == 0) {                        // --help, --version
+      if (transport::launcher_rank() == 0) app.exit(e);  // all ranks were asked: one answers
+      check_printed();
+      return 0;
+    }
+    if (app.get_subcommands().empty()) throw UsageError("unknown option '" + first + "'; see 'drover --help'");
+    const bool is_extra = dynamic_cast<const CLI::ExtrasError*>(&e) != nullptr && app.got_subcommand("run");
+    throw UsageError(std::string(e.what()) +
+                     (is_extra ? "; a command with options of its own is one word, as in 'gzip -9 {}'" : "") +
+                     "; see '" + help_command(app) + "'");
+  }
+}
+
 int dispatch(const std::vector<std::string>& args) {
   CLI::App app("drover spreads a batch of tasks over MPI ranks.", "drover");
   app.set_version_flag("--version", [] { return version_text(); });
@@ -89,27 +129,26 @@ int dispatch(const std::vector<std::string>& args) {
   worker_rank->add_option("--slots", rank_slots);
 
   SplitArguments split = split_argument_sources(args);
-  std::reverse(split.argv.begin(), split.argv.end());  // as CLI11 wants them
-  try {
-    app.parse(split.argv);
-  } catch (const CLI::ParseError& e) {
-    if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
-    throw UsageError(std::string(e.what()) + "; see '" + help_command(app) + "'");
+  check_subcommand(app, split.argv);
+  if (const std::optional<int> status = parse(app, split.argv)) return *status;
+  if (config_subcommand.app->parsed()) {
+    const std::vector<Setting> settings = resolve_settings(*config_subcommand.app);
+    if (transport::launcher_rank() == 0) print_config(settings);
+    return 0;
   }
   if (worker->parsed()) return run_worker_command(worker_options);
   if (relay->parsed()) return run_relay_command(relay_options);
   if (worker_rank->parsed()) return run_worker_rank(rank_slots);
   if (const std::optional<int> status = client_commands.run(split.sources)) return *status;
-  if (config_subcommand.app->parsed())
-    return print_config(resolve_settings(*config_subcommand.app, config_subcommand.config));
   std::optional<journal::RunDescription> resumed = resumed_run(run_subcommand);
-  std::vector<Setting> settings = resolve_settings(*run_subcommand.app, run_subcommand.config);
+  std::vector<Setting> settings = resolve_settings(*run_subcommand.app);
   return run({run_subcommand.options, std::move(split.sources), std::move(settings), args, std::move(resumed)});
 }
 
 }  // namespace
 
 int run_app(const std::vector<std::string>& args) {
+  open_closed_streams();
   try {
     return dispatch(args);
   } catch (const std::exception& e) {

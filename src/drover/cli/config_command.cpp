@@ -1,8 +1,10 @@
 #include "drover/cli/config_command.hpp"
 
-#include <algorithm>
+#include <array>
 #include <cstdio>
 #include <string>
+
+#include "drover/cli/standard_streams.hpp"
 
 namespace drover::cli {
 
@@ -11,6 +13,13 @@ namespace {
 std::string quoted(const std::string& value) {
   std::string text = "\"";
   for (const char c : value) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) {
+      std::array<char, 8> escape{};
+      std::snprintf(escape.data(), escape.size(), "\\u%04x", byte);
+      text += escape.data();
+      continue;
+    }
     if (c == '"' || c == '\\') text += '\\';
     text += c;
   }
@@ -24,7 +33,6 @@ std::string toml_value(const std::string& value) {
 }
 
 std::string toml_values(const Setting& setting) {
-  if (setting.is_flag) return setting.values.empty() || setting.values.back() == "false" ? "false" : "true";
   if (setting.values.size() == 1) return toml_value(setting.values.front());
   std::string list;
   for (const std::string& value : setting.values) list += (list.empty() ? "" : ", ") + toml_value(value);
@@ -33,14 +41,16 @@ std::string toml_values(const Setting& setting) {
 
 }  // namespace
 
-int print_config(const std::vector<Setting>& settings) {
+void print_config(const std::vector<Setting>& settings) {
   for (const Setting& setting : settings) {
     // One without a value is off: written as a comment, so that the output is a valid file of options.
-    const bool is_unset = setting.values.empty() && !setting.is_flag;
-    const std::string line = (is_unset ? "# " + setting.name : setting.name + " = " + toml_values(setting));
+    const std::string line =
+        (setting.values.empty() ? "# " + setting.name : setting.name + " = " + toml_values(setting));
     std::printf("%-44s # %s\n", line.c_str(), describe_origin(setting).c_str());
   }
-  return 0;
+  for (const std::string& variable : unknown_variables(settings))
+    std::printf("# %s is set in the environment and is no option\n", variable.c_str());
+  check_printed();
 }
 
 }  // namespace drover::cli

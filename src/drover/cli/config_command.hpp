@@ -7,7 +7,8 @@
 
 namespace drover::cli {
 
-/// Prints the settings as a TOML file with the origin of each in a comment. Returns the exit status.
-[[nodiscard]] int print_config(const std::vector<Setting>& settings);
+/// Prints the settings as a TOML file with the origin of each in a comment. Throws
+/// Error when standard output does not take them.
+void print_config(const std::vector<Setting>& settings);
 
 }  // namespace drover::cli

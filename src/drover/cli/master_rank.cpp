@@ -12,17 +12,21 @@
 #include <set>
 
 #include "drover/cli/exit_status.hpp"
+#include "drover/cli/launch_notes.hpp"
 #include "drover/cli/mpi_end.hpp"
 #include "drover/cli/notices.hpp"
 #include "drover/cli/open_run.hpp"
 #include "drover/cli/output/printer.hpp"
 #include "drover/cli/output/terminal_line.hpp"
 #include "drover/cli/progress.hpp"
+#include "drover/cli/rerun_command.hpp"
 #include "drover/cli/results.hpp"
+#include "drover/cli/standard_streams.hpp"
 #include "drover/cli/summary.hpp"
 #include "drover/cli/version.hpp"
 #include "drover/journal/ended_tasks.hpp"
 #include "drover/journal/event_json.hpp"
+#include "drover/journal/output_paths.hpp"
 #include "drover/journal/output_store.hpp"
 #include "drover/journal/run_directory.hpp"
 #include "drover/runtime/clock.hpp"
@@ -181,6 +185,8 @@ void log_to(const std::filesystem::path& file) {
     auto sink = std::make_shared<spdlog::sinks::basic_file_sink_st>(file.string());
     spdlog::set_default_logger(std::make_shared<spdlog::logger>("drover", std::move(sink)));
     spdlog::flush_on(spdlog::level::info);
+    // A full disk is reported by the journal, in words of ours.
+    spdlog::set_error_handler([](const std::string&) {});
   } catch (const spdlog::spdlog_ex& e) {
     throw Error("cannot write '" + file.string() + "': " + e.what());
   }
@@ -207,11 +213,17 @@ void check_workdir(const std::string& workdir) {
     throw UsageError("--workdir '" + workdir + "' is not a directory");
 }
 
+/// Outputs of two runs in one directory could not be told apart.
+void check_output_dir(const std::string& directory) {
+  if (!directory.empty() && std::filesystem::exists(journal::index_path(directory)))
+    throw UsageError("--output-dir '" + directory + "' holds the outputs of another run: choose another or remove it");
+}
+
 /// All that a batch needs on the master, joined.
 class Batch {
  public:
-  Batch(const RunInvocation& invocation, OpenRun& run, transport::MpiSession& mpi, transport::MpiTransport& transport,
-        runtime::SignalInbox& signals);
+  Batch(const RunInvocation& invocation, bool is_supervised, OpenRun& run, transport::MpiSession& mpi,
+        transport::MpiTransport& transport, runtime::SignalInbox& signals);
 
   int run();
 
@@ -226,6 +238,7 @@ class Batch {
 
   const RunInvocation& invocation_;
   const RunOptions& options_ = invocation_.options;
+  bool is_supervised_;
   std::uint32_t num_workers_;
   std::string host_;
   transport::MpiTransport& transport_;
@@ -248,9 +261,10 @@ class Batch {
   bool has_losses_ = false;
 };
 
-Batch::Batch(const RunInvocation& invocation, OpenRun& run, transport::MpiSession& mpi,
+Batch::Batch(const RunInvocation& invocation, bool is_supervised, OpenRun& run, transport::MpiSession& mpi,
              transport::MpiTransport& transport, runtime::SignalInbox& signals)
     : invocation_(invocation),
+      is_supervised_(is_supervised),
       num_workers_(static_cast<std::uint32_t>(mpi.size() - 1)),
       host_(mpi.host()),
       transport_(transport),
@@ -283,10 +297,14 @@ int Batch::run() {
       master_options(options_, open_run_, host_, num_workers_),
       {transport_, recruiter_, desk_, *open_run_.source, *open_run_.journal, results_, std::move(observers), signals_});
   catch_up();
-  const runtime::RunEnd end = loop.run();
+  runtime::RunEnd end = loop.run();
   has_losses_ = end.counts.workers_lost > 0;
   desk_.close();
   finish_printing();
+  // Printing may also fail once the last task has ended.
+  if (const std::optional<PrintFailure> failure = printer_.failure();
+      failure && !failure->is_reader_gone && end.failure.empty())
+    end.failure = failure->message;
   line_.clear();
   print_summary(end);
   const int status = exit_status(end, results_.is_reader_gone());
@@ -336,7 +354,7 @@ void Batch::finish_printing() {
 void Batch::print_summary(const runtime::RunEnd& end) {
   if (!end.failure.empty()) std::fprintf(stderr, "drover: %s\n", end.failure.c_str());
   if (options_.quiet && end.counts.unsuccessful() == 0 && !end.stop_reason) return;
-  const std::string text = summary_.text(end, run_.path(), command_line_options(invocation_.settings));
+  const std::string text = summary_.text(end, run_.path(), rerun_command(invocation_.settings, !is_supervised_));
   std::fputs(text.c_str(), stderr);
 }
 
@@ -361,6 +379,7 @@ Opening try_open(const RunInvocation& invocation, const transport::MpiSession& m
   Opening opening;
   try {
     check(invocation.options, mpi);
+    if (!invocation.resumed) check_output_dir(invocation.options.output_dir);
     opening.run.emplace(open_run(invocation));
     opening.first_worker = opening.run->journal->start().next_worker;
   } catch (const Error& e) {
@@ -375,10 +394,11 @@ int finish_at_once(OpenRun& run) {
   return 0;
 }
 
-void dismiss_world(transport::MpiTransport& transport, core::WorkerId first, int size, const std::string& reason) {
+/// Without a word: the master has said why.
+void dismiss_world(transport::MpiTransport& transport, core::WorkerId first, int size) {
   std::set<core::WorkerId> workers;
   for (int rank = 1; rank < size; ++rank) workers.emplace(first.value + static_cast<std::uint32_t>(rank) - 1);
-  runtime::dismiss_workers(transport, std::move(workers), reason, kDismissalGrace);
+  runtime::dismiss_workers(transport, std::move(workers), "", kDismissalGrace);
 }
 
 }  // namespace
@@ -398,8 +418,9 @@ int run_master_rank(const RunInvocation& invocation) {
   spdlog::set_default_logger(
       std::make_shared<spdlog::logger>("drover", std::make_shared<spdlog::sinks::null_sink_st>()));
   runtime::SignalInbox signals{SIGINT, SIGTERM, SIGHUP};
-  const runtime::SignalInbox ignored{SIGPIPE};
+  const runtime::SignalInbox ignored{SIGPIPE, SIGTTOU};
   std::optional<runtime::SupervisorLink> link = runtime::SupervisorLink::connect();
+  const LauncherStreams replaced = link ? LauncherStreams{} : adopt_launcher_streams();
   std::optional<transport::MpiSession> mpi(std::in_place, transport::Threading::any_thread);
   int status = kInternalFailure;
   bool is_tainted = false;
@@ -412,15 +433,16 @@ int run_master_rank(const RunInvocation& invocation) {
       if (!opening.run->notice.empty()) std::fprintf(stderr, "drover: %s\n", opening.run->notice.c_str());
       if (opening.run->is_finished()) {
         status = finish_at_once(*opening.run);
-        dismiss_world(transport, opening.first_worker, mpi->size(), "there is nothing to do");
+        dismiss_world(transport, opening.first_worker, mpi->size());
       } else {
-        Batch batch(invocation, *opening.run, *mpi, transport, signals);
+        Batch batch(invocation, link.has_value(), *opening.run, *mpi, transport, signals);
+        if (!link && !invocation.options.quiet) std::fputs(launch_notes(invocation, mpi->size() - 1).c_str(), stderr);
         status = batch.run();
         is_tainted = batch.is_mpi_tainted();
       }
     } catch (const Error& e) {
       std::fprintf(stderr, "drover: %s\n", e.what());
-      dismiss_world(transport, opening.first_worker, mpi->size(), e.what());
+      dismiss_world(transport, opening.first_worker, mpi->size());
     }
   }
   opening.run.reset();

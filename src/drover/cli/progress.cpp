@@ -60,7 +60,8 @@ std::string Progress::text(const core::Scheduler& scheduler, core::Time now) {
             support::format_duration(std::chrono::duration_cast<core::Duration>(
                 std::chrono::duration<double>(std::ceil(static_cast<double>(counts.unfinished()) / rate)))) +
             " left";
-  if (scheduler.phase() == core::Scheduler::Phase::stopping) text += " | stopping: waiting for what runs";
+  if (scheduler.phase() == core::Scheduler::Phase::stopping)
+    text += " | stopping: waiting for what runs (Ctrl-C again ends it)";
   if (scheduler.num_workers() == 0) text += " | waiting for workers";
   return text;
 }

@@ -9,6 +9,7 @@
 
 #include "drover/cli/master_rank.hpp"
 #include "drover/cli/open_run.hpp"
+#include "drover/cli/standard_streams.hpp"
 #include "drover/cli/worker_rank.hpp"
 #include "drover/runtime/launcher.hpp"
 #include "drover/runtime/ompi_server.hpp"
@@ -36,10 +37,31 @@ int dry_run(const RunInvocation& invocation) {
       const std::string text = printable(task) + (invocation.options.null_separated ? '\0' : '\n');
       if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) throw system_error("cannot print", errno);
     }
-    if (state == runtime::TaskSource::State::would_block) wait_readable(source->wait_fd());
+    if (state != runtime::TaskSource::State::would_block) continue;
+    check_printed();
+    wait_readable(source->wait_fd());
   }
-  if (std::fflush(stdout) != 0) throw system_error("cannot print", errno);
+  check_printed();
   return 0;
+}
+
+/// `drover run <(generate)`: the ranks do not inherit the descriptor, but can open it by way of this process.
+std::string reachable(const std::string& word) {
+  for (const std::string prefix : {"/dev/fd/", "/proc/self/fd/"})
+    if (word.starts_with(prefix) && word.find_first_not_of("0123456789", prefix.size()) == std::string::npos)
+      return "/proc/" + std::to_string(::getpid()) + "/fd/" + word.substr(prefix.size());
+  return word;
+}
+
+/// The arguments for the ranks: those that may be files are named so that they can be opened there.
+std::vector<std::string> arguments_for_ranks(const std::vector<std::string>& args) {
+  std::vector<std::string> words;
+  bool may_be_file = true;
+  for (const std::string& word : args) {
+    if (word == ":::" || word == "::::") may_be_file = word == "::::";
+    words.push_back(may_be_file ? reachable(word) : word);
+  }
+  return words;
 }
 
 /// Starts ranks on this machine, and starts them again from the journal if their MPI job dies.
@@ -47,7 +69,7 @@ int run_locally(const RunInvocation& invocation) {
   runtime::LocalLaunch launch;
   launch.num_workers = invocation.options.num_workers.value_or(std::max(1U, std::thread::hardware_concurrency()));
   launch.program = std::filesystem::read_symlink("/proc/self/exe").string();
-  launch.args = invocation.args;
+  launch.args = arguments_for_ranks(invocation.args);
   if (invocation.resumed)
     launch.args.insert(launch.args.end(), {"--slots", std::to_string(invocation.options.num_slots)});
   launch.is_open_mpi_5 = transport::is_open_mpi_5();

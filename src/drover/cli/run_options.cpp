@@ -1,10 +1,7 @@
 #include "drover/cli/run_options.hpp"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
+#include <charconv>
 #include <cstdlib>
-#include <thread>
 
 #include "drover/support/duration.hpp"
 #include "drover/support/error.hpp"
@@ -13,7 +10,7 @@ namespace drover::cli {
 
 namespace {
 
-using support::format_duration;
+using support::exact_duration;
 using support::parse_duration;
 
 constexpr const char* kWhatGroup = "What to run";
@@ -21,8 +18,9 @@ constexpr const char* kHowGroup = "How to run it";
 constexpr const char* kFarmGroup = "How the farm changes";
 constexpr const char* kRecordGroup = "How it is kept, and taken up again";
 constexpr const char* kOutputGroup = "What to see of it";
-constexpr unsigned kMostWorkers = 4096;
-constexpr unsigned kMostSlots = 4096;
+constexpr std::uint32_t kMostWorkers = 4096;
+constexpr std::uint32_t kMostSlots = 4096;
+constexpr std::uint32_t kMostCounted = 1'000'000;
 constexpr std::uint32_t kMostRespawns = 20;
 
 /// An option whose text `parse` turns into a value; what it rejects is reported with its name.
@@ -32,7 +30,7 @@ CLI::Option* add_parsed(CLI::App& app, const std::string& name, const std::strin
   return app
       .add_option_function<std::string>(
           name,
-          [name, parse](const std::string& text) {
+          [name = name.substr(name.find("--")), parse](const std::string& text) {
             try {
               parse(text);
             } catch (const UsageError& e) {
@@ -46,16 +44,41 @@ CLI::Option* add_parsed(CLI::App& app, const std::string& name, const std::strin
 CLI::Option* add_duration(CLI::App& app, const std::string& name, core::Duration& value,
                           const std::string& description) {
   return add_parsed(
-             app, name, format_duration(value), [&value](const std::string& text) { value = parse_duration(text); },
+             app, name, exact_duration(value), [&value](const std::string& text) { value = parse_duration(text); },
              description)
       ->type_name("DURATION");
 }
 
-std::uint32_t parse_count(const std::string& text, const std::string& expected) {
+/// A whole number from `least` to `most`; `expected` is what the message calls it.
+std::uint32_t parse_count(const std::string& text, std::uint32_t least, std::uint32_t most,
+                          const std::string& expected) {
   std::uint32_t value = 0;
-  if (text.find_first_not_of("0123456789") != std::string::npos || !CLI::detail::lexical_cast(text, value))
+  const char* const end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, value);
+  if (parsed.ec != std::errc{} || parsed.ptr != end || value < least || value > most)
     throw UsageError("'" + text + "' is not " + expected);
   return value;
+}
+
+std::string default_text(std::uint64_t value) {
+  return std::to_string(value);
+}
+std::string default_text(const std::optional<std::uint32_t>& value) {
+  return value ? std::to_string(*value) : "";
+}
+
+/// `value` is a number or an optional one, and has its default already.
+template <class Value>
+CLI::Option* add_count(CLI::App& app, const std::string& name, Value& value, std::uint32_t least, std::uint32_t most,
+                       const std::string& description) {
+  const std::string expected = "a number from " + std::to_string(least) + " to " + std::to_string(most);
+  return add_parsed(
+             app, name, default_text(value),
+             [&value, least, most, expected](const std::string& text) {
+               value = parse_count(text, least, most, expected);
+             },
+             description)
+      ->type_name("N");
 }
 
 void declare_input(CLI::App& app, RunOptions& options) {
@@ -71,16 +94,13 @@ void declare_input(CLI::App& app, RunOptions& options) {
 }
 
 void declare_execution(CLI::App& app, RunOptions& options) {
-  app.add_option("-j,--workers", options.num_workers,
-                 "Worker ranks to start on this machine when no launcher (mpirun, srun) did; 0: they will join\n"
-                 "later; default: one a core")
-      ->check(CLI::Range(0U, kMostWorkers))
+  add_count(app, "-j,--workers", options.num_workers, 0, kMostWorkers,
+            "Worker ranks to start on this machine when no launcher (mpirun, srun) did; 0: they will join\n"
+            "later; default: one a core")
       ->group(kHowGroup);
-  app.add_option("--slots", options.num_slots, "Commands at once on each worker rank")
-      ->capture_default_str()
-      ->check(CLI::Range(1U, kMostSlots))
-      ->group(kHowGroup);
+  add_count(app, "--slots", options.num_slots, 1, kMostSlots, "Commands at once on each worker rank")->group(kHowGroup);
   app.add_option("--shell", options.shell, "Interpreter of commands that need one")
+      ->type_name("PROGRAM")
       ->capture_default_str()
       ->group(kHowGroup);
   app.add_option("--workdir", options.workdir, "Directory to run commands in")->type_name("DIR")->group(kHowGroup);
@@ -91,8 +111,7 @@ void declare_execution(CLI::App& app, RunOptions& options) {
   add_duration(app, "--timeout", options.timeout, "End a command that takes longer; 0: none")->group(kHowGroup);
   add_duration(app, "--kill-after", options.kill_after, "KILL what has not ended this long after TERM")
       ->group(kHowGroup);
-  app.add_option("--retries", options.retry.max_retries, "Try a failing command this often again")
-      ->capture_default_str()
+  add_count(app, "--retries", options.retry.max_retries, 0, kMostCounted, "Try a failing command this often again")
       ->group(kHowGroup);
   add_duration(app, "--retry-delay", options.retry.first_delay, "Pause before the first retry; doubles each time")
       ->group(kHowGroup);
@@ -105,7 +124,7 @@ void declare_execution(CLI::App& app, RunOptions& options) {
       app, "--prefetch", "auto",
       [&options](const std::string& text) {
         options.prefetch.reset();
-        if (text != "auto") options.prefetch = parse_count(text, "a number of tasks or 'auto'");
+        if (text != "auto") options.prefetch = parse_count(text, 0, kMostCounted, "a number of tasks or 'auto'");
       },
       "Tasks that a worker may hold ahead for each slot; 0: one task to an idle slot only")
       ->type_name("N|auto")
@@ -118,19 +137,15 @@ void declare_farm(CLI::App& app, RunOptions& options) {
   app.add_flag("--keep-open", options.keep_open,
                "When all is done, wait for 'drover submit' until 'drover close' is called")
       ->group(kFarmGroup);
-  app.add_option("--max-workers", options.scale.max_workers,
-                 "Start more workers on this host when tasks wait, up to so many in all; 0: never")
-      ->capture_default_str()
-      ->check(CLI::Range(0U, kMostWorkers))
+  add_count(app, "--max-workers", options.scale.max_workers, 0, kMostWorkers,
+            "Start more workers on this host when tasks wait, up to so many in all; 0: never")
       ->group(kFarmGroup);
-  app.add_option("--scale-when", options.scale.backlog, "Do so when this many tasks wait for each worker to add")
-      ->capture_default_str()
-      ->check(CLI::PositiveNumber)
+  add_count(app, "--scale-when", options.scale.backlog, 1, kMostCounted,
+            "Do so when this many tasks wait for each worker to add")
       ->group(kFarmGroup);
   add_duration(app, "--scale-cool-down", options.scale.cool_down, "Pause between two such growths")->group(kFarmGroup);
-  app.add_option("--respawn", options.scale.max_respawns,
-                 "Replace workers that were lost on this host, so many over the run")
-      ->capture_default_str()
+  add_count(app, "--respawn", options.scale.max_respawns, 0, kMostCounted,
+            "Replace workers that were lost on this host, so many over the run")
       ->group(kFarmGroup);
   add_duration(app, "--respawn-delay", options.scale.respawn_delay,
                "Pause before that; doubles with each loss in a row")
@@ -146,18 +161,14 @@ void declare_farm(CLI::App& app, RunOptions& options) {
       ->group(kFarmGroup);
   add_duration(app, "--worker-wait", options.worker_wait, "How long a run without workers waits for some")
       ->group(kFarmGroup);
-  app.add_option("--max-worker-kills", options.max_worker_kills,
-                 "Set a task aside that was running in so many workers as they died")
-      ->capture_default_str()
-      ->check(CLI::PositiveNumber)
+  add_count(app, "--max-worker-kills", options.max_worker_kills, 1, kMostCounted,
+            "Set a task aside that was running in so many workers as they died")
       ->group(kFarmGroup);
-  app.add_option("--max-host-losses", options.max_host_losses,
-                 "Give no more work to a host that lost so many workers in a row; 0: always")
-      ->capture_default_str()
+  add_count(app, "--max-host-losses", options.max_host_losses, 0, kMostCounted,
+            "Give no more work to a host that lost so many workers in a row; 0: always")
       ->group(kFarmGroup);
-  app.add_option("--max-rollovers", options.max_rollovers,
-                 "Start the MPI job again so often when it dies before the batch is over")
-      ->capture_default_str()
+  add_count(app, "--max-rollovers", options.max_rollovers, 0, kMostCounted,
+            "Start the MPI job again so often when it dies before the batch is over")
       ->group(kFarmGroup);
   add_duration(app, "--time-limit", options.time_limit, "Stop in time, and leave the run resumable; 0: none")
       ->group(kFarmGroup);
@@ -281,8 +292,8 @@ void check_run_options(const RunOptions& options) {
   using namespace std::chrono_literals;
   if (options.heartbeat <= 0ns) throw UsageError("--heartbeat must be longer than 0");
   if (options.lease < 2 * options.heartbeat)
-    throw UsageError("--lease " + format_duration(options.lease) + " must be at least twice --heartbeat " +
-                     format_duration(options.heartbeat) + ", or live workers are given up");
+    throw UsageError("--lease " + exact_duration(options.lease) + " must be at least twice --heartbeat " +
+                     exact_duration(options.heartbeat) + ", or live workers are given up");
   if (options.json && options.line_buffer)
     throw UsageError("--json prints events instead of outputs: it cannot be combined with --line-buffer");
   if (!options.resume.empty() && !options.resume_failed.empty())

@@ -28,8 +28,8 @@ struct RunOptions {
   bool dry_run = false;
 
   // Where.
-  std::optional<unsigned> num_workers;  ///< local ranks to start; only without a launcher
-  unsigned num_slots = 1;
+  std::optional<std::uint32_t> num_workers;  ///< local ranks to start, only without a launcher; none: one a core
+  std::uint32_t num_slots = 1;
 
   // How.
   std::string shell = "/bin/sh";

@@ -1,13 +1,20 @@
 #include "drover/cli/settings.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 #include <cctype>
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <map>
+#include <functional>
+#include <iterator>
+#include <set>
 
 #include "drover/cli/input/shell_quote.hpp"
+#include "drover/cli/options_file.hpp"
 #include "drover/support/error.hpp"
 
 namespace drover::cli {
@@ -15,6 +22,12 @@ namespace drover::cli {
 namespace {
 
 constexpr const char* kDefaultFile = "drover.toml";
+constexpr const char* kSection = "run";
+constexpr const char* kVariablePrefix = "DROVER_";
+/// What a task of drover sees: no options.
+constexpr auto kTaskVariables =
+    std::to_array<const char*>({"DROVER_RUN_ID", "DROVER_TASK_ID", "DROVER_TASK_ATTEMPT", "DROVER_SLOT", "DROVER_GROUP",
+                                "DROVER_RANK", "DROVER_NODE", "DROVER_RUN_DIR", "DROVER_SUPERVISOR"});
 
 std::string long_name(const CLI::Option& option) {
   const std::vector<std::string>& names = option.get_lnames();
@@ -23,15 +36,17 @@ std::string long_name(const CLI::Option& option) {
 
 /// DROVER_KEEP_ORDER for keep-order.
 std::string variable_name(const std::string& name) {
-  std::string variable = "DROVER_";
+  std::string variable = kVariablePrefix;
   for (const char c : name) variable += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   return variable;
 }
 
+/// The value of a variable; null when it is not set, or empty.
 const char* environment_value(const std::string& variable) {
   // In a task of another run this names that run's directory; it is no wish for ours.
   if (variable == "DROVER_RUN_DIR" && std::getenv("DROVER_TASK_ID") != nullptr) return nullptr;
-  return std::getenv(variable.c_str());
+  const char* value = std::getenv(variable.c_str());
+  return value != nullptr && *value != '\0' ? value : nullptr;
 }
 
 void set_option(CLI::Option& option, const std::vector<std::string>& values, const std::string& where) {
@@ -43,80 +58,91 @@ void set_option(CLI::Option& option, const std::vector<std::string>& values, con
   }
 }
 
-/// A key of the file with its value and its line.
-struct Entry {
-  std::vector<std::string> values;
-  int line = 0;
-};
-
-/// The line where a key is set: the parser does not say.
-int line_of(const std::string& path, const std::string& key) {
-  std::ifstream file(path);
-  std::string text;
-  for (int line = 1; std::getline(file, text); ++line) {
-    const auto begin = text.find_first_not_of(" \t\"");
-    if (begin == std::string::npos || text.compare(begin, key.size(), key) != 0) continue;
-    const auto end = text.find_first_not_of(" \t\"", begin + key.size());
-    if (end != std::string::npos && text[end] == '=') return line;
-  }
-  return 0;
-}
-
-std::map<std::string, Entry> read_file(const std::string& path, const std::string& section) {
+std::vector<FileOption> read_file(const std::string& path) {
   std::error_code error;
   if (std::filesystem::is_directory(path, error))
     throw UsageError("'" + path + "' is a directory, not a file of options");
-  std::ifstream file(path);
-  if (!file) throw UsageError("cannot read the options in '" + path + "': no such file, or not readable");
-  std::map<std::string, Entry> entries;
-  for (const CLI::ConfigItem& item : CLI::ConfigTOML().from_config(file)) {
-    if (item.name == "++" || item.name == "--") continue;  // the parser's marks of sections
-    const int line = line_of(path, item.name);
-    if (!item.parents.empty() && (item.parents.size() > 1 || item.parents.front() != section))
-      throw UsageError(path + ":" + std::to_string(line) + ": unknown section [" + item.parents.front() +
-                       "]; expected [" + section + "] or none");
-    entries[item.name] = {item.inputs, line};
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw UsageError(system_error("cannot read the options in '" + path + "'", errno).what());
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  return parse_options_file(text, path, kSection);
+}
+
+/// The file to read; empty: none. Its name is an option too.
+std::string file_path(const CLI::App& app) {
+  const CLI::Option* option = app.get_option("--config");
+  if (option->count() > 0) return option->as<std::string>();
+  if (const char* value = environment_value(variable_name("config")); value != nullptr) return value;
+  std::error_code error;
+  return std::filesystem::exists(kDefaultFile, error) ? kDefaultFile : "";
+}
+
+void set_from_outside(CLI::Option& option, Setting& setting, const std::vector<FileOption>& file,
+                      const std::string& path) {
+  const std::string variable = variable_name(setting.name);
+  if (const char* value = environment_value(variable); value != nullptr) {
+    setting.origin = Setting::Origin::environment;
+    setting.where = variable;
+    return set_option(option, {value}, setting.where);
   }
-  return entries;
+  const auto in_file = std::find_if(file.begin(), file.end(),
+                                    [&setting](const FileOption& entry) { return entry.name == setting.name; });
+  if (in_file == file.end()) return;
+  setting.origin = Setting::Origin::file;
+  setting.where = path + ":" + std::to_string(in_file->line);
+  set_option(option, in_file->values, setting.where);
+}
+
+/// As it would be written in a file.
+std::vector<std::string> effective_values(const CLI::Option& option, const Setting& setting) {
+  if (setting.origin == Setting::Origin::default_value) {
+    if (setting.is_flag) return {"false"};
+    return option.get_default_str().empty() ? std::vector<std::string>{} : std::vector{option.get_default_str()};
+  }
+  if (setting.is_flag) return {option.as<bool>() ? "true" : "false"};
+  return option.results();
+}
+
+void check_names(const std::vector<FileOption>& file, const std::vector<Setting>& settings, const std::string& path) {
+  for (const FileOption& entry : file)
+    if (std::none_of(settings.begin(), settings.end(),
+                     [&entry](const Setting& setting) { return setting.name == entry.name; }))
+      throw UsageError(path + ":" + std::to_string(entry.line) + ": unknown option '" + entry.name +
+                       "'; see 'drover run --help'");
 }
 
 }  // namespace
 
-std::vector<Setting> resolve_settings(CLI::App& app, const std::string& config_path) {
-  std::error_code error;
-  const std::string path = !config_path.empty()                           ? config_path
-                           : std::filesystem::exists(kDefaultFile, error) ? kDefaultFile
-                                                                          : "";
-  std::map<std::string, Entry> entries;
-  if (!path.empty()) entries = read_file(path, "run");
+std::vector<Setting> resolve_settings(CLI::App& app) {
+  const std::string path = file_path(app);
+  const std::vector<FileOption> file = path.empty() ? std::vector<FileOption>{} : read_file(path);
   std::vector<Setting> settings;
   for (CLI::Option* option : app.get_options()) {
     const std::string name = long_name(*option);
     if (name.empty() || name == "help" || name == "config") continue;
     Setting setting{name, {}, Setting::Origin::default_value, "", option->get_items_expected_max() == 0};
-    const auto entry = entries.extract(name);
-    const std::string variable = variable_name(name);
-    if (option->count() > 0) {
+    if (option->count() > 0)
       setting.origin = Setting::Origin::command_line;
-    } else if (const char* value = environment_value(variable); value != nullptr) {
-      setting.origin = Setting::Origin::environment;
-      setting.where = variable;
-      set_option(*option, {value}, variable);
-    } else if (entry) {
-      setting.origin = Setting::Origin::file;
-      setting.where = path + ":" + std::to_string(entry.mapped().line);
-      set_option(*option, entry.mapped().values, setting.where);
-    }
-    if (setting.origin != Setting::Origin::default_value)
-      setting.values = option->results();
-    else if (!option->get_default_str().empty())
-      setting.values = {option->get_default_str()};
+    else
+      set_from_outside(*option, setting, file, path);
+    setting.values = effective_values(*option, setting);
     settings.push_back(std::move(setting));
   }
-  if (!entries.empty())
-    throw UsageError(path + ":" + std::to_string(entries.begin()->second.line) + ": unknown option '" +
-                     entries.begin()->first + "'; see 'drover run --help'");
+  check_names(file, settings, path);
   return settings;
+}
+
+std::vector<std::string> unknown_variables(const std::vector<Setting>& settings) {
+  std::set<std::string, std::less<>> known{kTaskVariables.begin(), kTaskVariables.end()};
+  known.insert(variable_name("config"));
+  for (const Setting& setting : settings) known.insert(variable_name(setting.name));
+  std::vector<std::string> unknown;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    const std::string_view text = *variable;
+    const std::string_view name = text.substr(0, text.find('='));
+    if (name.starts_with(kVariablePrefix) && !known.contains(name)) unknown.emplace_back(name);
+  }
+  return unknown;
 }
 
 std::string describe_origin(const Setting& setting) {
@@ -137,11 +163,12 @@ std::string command_line_options(const std::vector<Setting>& settings) {
   std::string line;
   for (const Setting& setting : settings) {
     if (setting.origin != Setting::Origin::command_line) continue;
-    if (setting.is_flag) {
-      line += " --" + setting.name;
-      continue;
+    for (const std::string& value : setting.values) {
+      if (setting.is_flag)
+        line += " --" + setting.name + (value == "true" ? "" : "=" + value);
+      else
+        line += " --" + setting.name + " " + shell_quote(value);
     }
-    for (const std::string& value : setting.values) line += " --" + setting.name + " " + shell_quote(value);
   }
   return line;
 }

@@ -114,13 +114,15 @@ std::string Summary::failures_text() const {
   for (const Failure& failure : failures_) {
     text += "  task " + std::to_string(failure.task.value) + " on " + failure.what.host + ": " + failure.what.outcome +
             ": " + shown(failure.what.command, kMostCommandShown) + "\n";
-    if (!failure.what.stderr_tail.empty()) text += "    " + shown(failure.what.stderr_tail, kMostCommandShown) + "\n";
+    // Of one that could not start the reason is all there is.
+    if (!failure.what.stderr_tail.empty() && failure.what.outcome.find(failure.what.stderr_tail) == std::string::npos)
+      text += "    " + shown(failure.what.stderr_tail, kMostCommandShown) + "\n";
   }
   return text;
 }
 
 std::string Summary::text(const runtime::RunEnd& end, const std::filesystem::path& run_dir,
-                          const std::string& rerun_options) const {
+                          const std::string& rerun_command) const {
   const core::Counts& counts = end.counts;
   const double used = slot_seconds_ > 0 ? std::min(busy_seconds_ / slot_seconds_, 1.0) : 0;
   std::array<char, 32> percent{};
@@ -133,8 +135,7 @@ std::string Summary::text(const runtime::RunEnd& end, const std::filesystem::pat
   if (counts.unsuccessful() > failures_.size())
     text += "  and " + std::to_string(counts.unsuccessful() - failures_.size()) + " more: see joblog.tsv there\n";
   if (counts.unsuccessful() > 0)
-    text += "  to run just those again: drover run" + rerun_options + " -0 " +
-            shell_quote(failed_tasks_path_.string()) + "\n";
+    text += "  to run just those again: " + rerun_command + shell_quote(failed_tasks_path_.string()) + "\n";
   return text;
 }
 

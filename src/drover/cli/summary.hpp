@@ -25,10 +25,9 @@ class Summary final : public runtime::Observer {
   void on_turn(const core::Scheduler& scheduler, core::Time now) override;
 
   /// Several lines for people, each with its newline: counts, time, utilisation, the first failures
-  /// with their last line of stderr, and the command line that runs just those again, with
-  /// `rerun_options` (each with a space before it).
+  /// with their last line of stderr, and how to run just those again: `rerun_command` and the file.
   [[nodiscard]] std::string text(const runtime::RunEnd& end, const std::filesystem::path& run_dir,
-                                 const std::string& rerun_options) const;
+                                 const std::string& rerun_command) const;
 
  private:
   struct Unfinished {

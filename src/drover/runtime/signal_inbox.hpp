@@ -9,7 +9,8 @@
 namespace drover::runtime {
 
 /// Blocks the given signals in this thread, and so in all threads that it starts later, and gives
-/// them out one by one. Construct it before any thread starts. They stay blocked afterwards.
+/// them out one by one, but for a SIGHUP that was ignored before: that stays so. Construct it before any thread starts.
+/// They stay blocked afterwards.
 class SignalInbox {
  public:
   explicit SignalInbox(std::initializer_list<int> signals);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 
 #include "drover/support/error.hpp"
 
@@ -50,6 +51,29 @@ std::chrono::nanoseconds parse_duration(std::string_view text) {
   }
   if (!(seconds <= kLongestSeconds)) reject(text);
   return std::chrono::nanoseconds(std::llround(seconds * 1e9));
+}
+
+std::string exact_duration(std::chrono::nanoseconds duration) {
+  using namespace std::chrono_literals;
+  constexpr std::array<std::pair<std::chrono::nanoseconds, const char*>, 3> kWhole{
+      {{24h, "d"}, {1h, "h"}, {1min, "m"}}};
+  constexpr std::array<std::pair<std::chrono::nanoseconds, const char*>, 3> kBelow{
+      {{1ms, "ms"}, {1us, "us"}, {1ns, "ns"}}};
+  if (duration == 0ns) return "0";
+  for (const auto& [unit, name] : kBelow)
+    if (duration < 1s && duration % unit == 0ns) return std::to_string(duration / unit) + name;
+  std::string text;
+  for (const auto& [unit, name] : kWhole) {
+    if (duration >= unit) text += std::to_string(duration / unit) + name;
+    duration %= unit;
+  }
+  if (duration == 0ns) return text;
+  text += std::to_string(duration / 1s);
+  if (duration % 1s > 0ns) {
+    const std::string fraction = std::to_string((duration % 1s).count() + 1'000'000'000).substr(1);
+    text += "." + fraction.substr(0, fraction.find_last_not_of('0') + 1);
+  }
+  return text + "s";
 }
 
 std::string format_duration(std::chrono::nanoseconds duration) {

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
 
 #include "drover/cli/input/command_template.hpp"
 #include "drover/cli/input/record_reader.hpp"
@@ -18,6 +19,7 @@ namespace {
 constexpr const char* kValuesMark = ":::";
 constexpr const char* kFilesMark = "::::";
 constexpr const char* kStdin = "-";
+constexpr const char* kNoFile = "there is no file after '::::'; its lines are the arguments, as in :::: names.txt";
 
 std::string join(const std::vector<std::string>& words) {
   std::string text;
@@ -28,6 +30,25 @@ std::string join(const std::vector<std::string>& words) {
 bool exists(const std::string& path) {
   struct stat status {};
   return ::stat(path.c_str(), &status) == 0;
+}
+
+/// Whether a file is a program rather than a list of commands. A script that has drover itself as its
+/// interpreter is such a list.
+bool is_program(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode) || ::access(path.c_str(), X_OK) != 0) return false;
+  std::ifstream file(path, std::ios::binary);
+  std::string line;
+  std::getline(file, line);
+  return line.starts_with(
+             "\x7f"
+             "ELF") ||
+         (line.starts_with("#!") && line.find("drover") == std::string::npos);
+}
+
+bool is_list(const std::string& word) {
+  struct stat status {};
+  return ::stat(word.c_str(), &status) == 0 && S_ISREG(status.st_mode) && !is_program(word);
 }
 
 RecordReader open_reader(const std::string& path, char delimiter, int stdin_fd) {
@@ -79,6 +100,9 @@ std::unique_ptr<runtime::TaskSource> open_template(const std::string& text, cons
 
 std::unique_ptr<runtime::TaskSource> open_task_file(const std::string& path, const InputOptions& options,
                                                     int stdin_fd) {
+  if (is_program(path))
+    throw UsageError("'" + path + "' is a program: to run it on each line of standard input write '" + path +
+                     " {}'; to run its lines as commands give them on standard input");
   if (options.colsep) throw UsageError("--colsep splits arguments of a template; '" + path + "' is a task file");
   return std::make_unique<TaskFileSource>(open_reader(path, options.null_separated ? '\0' : '\n', stdin_fd),
                                           options.null_separated);
@@ -93,6 +117,7 @@ SplitArguments split_argument_sources(std::vector<std::string> argv) {
   bool is_files = false;
   for (auto word = first; word != argv.end(); ++word) {
     if (*word == kValuesMark || *word == kFilesMark) {
+      if (is_files && *(word - 1) == kFilesMark) throw UsageError(kNoFile);
       is_files = *word == kFilesMark;
       if (!is_files) split.sources.push_back({});
     } else if (is_files) {
@@ -101,6 +126,7 @@ SplitArguments split_argument_sources(std::vector<std::string> argv) {
       split.sources.back().values.push_back(*word);
     }
   }
+  if (is_files && argv.back() == kFilesMark) throw UsageError(kNoFile);
   split.argv.assign(argv.begin(), first);
   return split;
 }
@@ -114,6 +140,9 @@ std::unique_ptr<runtime::TaskSource> open_input(const InputOptions& options, int
         "template ('drover run \"gzip {}\" ::: *.txt')");
   if (options.positionals.size() == 1 && (text == kStdin || exists(text)))
     return open_task_file(text, options, stdin_fd);
+  if (options.positionals.size() > 1 && std::all_of(options.positionals.begin(), options.positionals.end(), is_list))
+    throw UsageError("one task file at a time: '" + text + "' are " + std::to_string(options.positionals.size()) +
+                     "; to run the lines of all of them: cat " + text + " | drover run -");
   if (text.find_first_of(" \t\n{") == std::string::npos)
     throw UsageError("no such file '" + text + "'; to run the command " + text +
                      " on each line of standard input write '" + text + " {}'");

@@ -1,0 +1,40 @@
+#include "drover/cli/launcher_process.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <string_view>
+
+namespace drover::cli {
+
+namespace {
+
+constexpr auto kLaunchers = std::to_array<std::string_view>({"mpirun", "mpiexec", "orterun", "prterun"});
+
+std::vector<std::string> command_line(const std::string& process) {
+  std::ifstream file("/proc/" + process + "/cmdline", std::ios::binary);
+  std::vector<std::string> words;
+  for (std::string word; std::getline(file, word, '\0');) words.push_back(word);
+  return words;
+}
+
+}  // namespace
+
+std::optional<LauncherProcess> find_launcher_process() {
+  const pid_t parent = ::getppid();
+  std::vector<std::string> words = command_line(std::to_string(parent));
+  if (words.empty()) return std::nullopt;
+  const std::string name = std::filesystem::path(words.front()).filename().string();
+  if (std::find(kLaunchers.begin(), kLaunchers.end(), name) == kLaunchers.end()) return std::nullopt;
+  // Our own command line is the end of its.
+  const std::vector<std::string> own = command_line("self");
+  if (words.size() <= own.size() || !std::equal(own.begin() + 1, own.end(), words.end() - std::ssize(own) + 1))
+    return std::nullopt;
+  words.resize(words.size() - own.size());
+  return LauncherProcess{parent, std::move(words)};
+}
+
+}  // namespace drover::cli

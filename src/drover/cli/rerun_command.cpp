@@ -1,0 +1,57 @@
+#include "drover/cli/rerun_command.hpp"
+
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+#include <set>
+#include <string_view>
+
+#include "drover/cli/input/shell_quote.hpp"
+#include "drover/cli/launcher_process.hpp"
+
+namespace drover::cli {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// `drover` if that is what a shell would find, else this program's path.
+std::string program_name() {
+  std::error_code error;
+  const fs::path self = fs::read_symlink("/proc/self/exe", error);
+  const std::string name = self.filename().string();
+  const char* path = std::getenv("PATH");
+  std::string_view rest = path != nullptr ? path : "";
+  while (!rest.empty()) {
+    const fs::path candidate = fs::path(rest.substr(0, rest.find(':'))) / name;
+    rest.remove_prefix(
+        std::min(rest.size(), rest.find(':') == std::string_view::npos ? rest.size() : rest.find(':') + 1));
+    if (fs::exists(candidate, error)) return fs::equivalent(candidate, self, error) ? name : shell_quote(self.string());
+  }
+  return shell_quote(self.string());
+}
+
+std::vector<Setting> repeated(const std::vector<Setting>& settings) {
+  static const std::set<std::string> kOfTheRun{"run-dir",       "null",  "colsep",        "resume",
+                                               "resume-failed", "rerun", "joblog-import", "changed-input"};
+  std::vector<Setting> repeated;
+  for (Setting setting : settings) {
+    if (kOfTheRun.contains(setting.name)) continue;
+    if (setting.name == "output-dir")
+      for (std::string& directory : setting.values) directory += "-rerun";
+    repeated.push_back(std::move(setting));
+  }
+  return repeated;
+}
+
+}  // namespace
+
+std::string rerun_command(const std::vector<Setting>& settings, bool by_launcher) {
+  std::string command;
+  const std::optional<LauncherProcess> launcher = by_launcher ? find_launcher_process() : std::nullopt;
+  if (launcher)
+    for (const std::string& word : launcher->words) command += shell_quote(word) + " ";
+  return command + program_name() + " run" + command_line_options(repeated(settings)) + " -0 ";
+}
+
+}  // namespace drover::cli
