@@ -23,6 +23,12 @@ std::string rate_text(double per_second) {
   return text.data();
 }
 
+/// Whole seconds: it is an estimate.
+std::string eta_text(double seconds) {
+  const auto whole = static_cast<std::int64_t>(std::ceil(std::min(seconds, 1e9)));
+  return whole < 60 ? std::to_string(whole) + "s" : support::format_duration(std::chrono::seconds(whole));
+}
+
 }  // namespace
 
 Progress::Progress(TerminalLine& line, core::Time started) : line_(line), started_(started) {
@@ -48,21 +54,18 @@ std::string Progress::text(const core::Scheduler& scheduler, core::Time now) {
   const double window = std::chrono::duration<double>(now - ended_.front().first).count();
   const double rate = window > 0 ? static_cast<double>(counts.ended() - ended_.front().second) / window : 0;
 
-  std::string text = std::to_string(counts.succeeded) + " done, " + std::to_string(counts.unsuccessful()) +
-                     " failed, " + std::to_string(counts.executing) + " running, " +
-                     std::to_string(counts.unfinished() - counts.executing) + (is_input_ended_ ? "" : "+") +
-                     " queued | " + rate_text(rate) + " | " + std::to_string(scheduler.num_busy_workers()) + "/" +
-                     std::to_string(scheduler.num_workers()) + " workers busy | " +
-                     support::format_duration(now - started_);
+  // The most important first: what does not fit on the line is cut off.
+  std::string text;
+  if (scheduler.phase() == core::Scheduler::Phase::stopping) text += "stopping (Ctrl-C again ends what runs): ";
+  if (scheduler.num_workers() == 0) text += "waiting for workers: ";
+  text += std::to_string(counts.succeeded) + " done, " + std::to_string(counts.unsuccessful()) + " failed, " +
+          std::to_string(counts.executing) + " running, " + std::to_string(counts.unfinished() - counts.executing) +
+          (is_input_ended_ ? "" : "+") + " queued | " + rate_text(rate) + " | " +
+          std::to_string(scheduler.num_busy_workers()) + "/" + std::to_string(scheduler.num_workers()) + " busy | " +
+          support::format_duration(now - started_);
   // How long it will take is only known once all of it is.
   if (is_input_ended_ && rate > 0)
-    text += ", " +
-            support::format_duration(std::chrono::duration_cast<core::Duration>(
-                std::chrono::duration<double>(std::ceil(static_cast<double>(counts.unfinished()) / rate)))) +
-            " left";
-  if (scheduler.phase() == core::Scheduler::Phase::stopping)
-    text += " | stopping: waiting for what runs (Ctrl-C again ends it)";
-  if (scheduler.num_workers() == 0) text += " | waiting for workers";
+    text += ", ETA " + eta_text(static_cast<double>(counts.unfinished()) / rate);
   return text;
 }
 

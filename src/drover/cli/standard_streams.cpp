@@ -29,17 +29,21 @@ bool handles_outputs(const LauncherProcess& launcher) {
   });
 }
 
-void adopt(pid_t launcher, int stream) {
+/// Returns what was there before; none if it still is.
+support::UniqueFd adopt(pid_t launcher, int stream) {
   const std::string path = "/proc/" + std::to_string(launcher) + "/fd/" + std::to_string(stream);
   struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) return;
+  if (::stat(path.c_str(), &status) != 0) return {};
   const bool is_input = stream == STDIN_FILENO;
-  if (!S_ISCHR(status.st_mode) && (is_input || !S_ISFIFO(status.st_mode))) return;
+  if (!S_ISCHR(status.st_mode) && (is_input || !S_ISFIFO(status.st_mode))) return {};
   const support::UniqueFd fd(
       ::open(path.c_str(), (is_input ? O_RDONLY : O_WRONLY) | O_NOCTTY | O_CLOEXEC | O_NONBLOCK));
-  if (!fd || (S_ISCHR(status.st_mode) && ::isatty(fd.get()) != 1)) return;
+  if (!fd || (S_ISCHR(status.st_mode) && ::isatty(fd.get()) != 1)) return {};
+  support::UniqueFd before(::fcntl(stream, F_DUPFD_CLOEXEC, 0));
+  if (!before) return {};
   ::fcntl(fd.get(), F_SETFL, 0);  // O_NONBLOCK only kept open() from waiting for a reader
   ::dup2(fd.get(), stream);
+  return before;
 }
 
 }  // namespace
@@ -55,10 +59,13 @@ void check_printed() {
   if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) throw system_error("cannot print", errno);
 }
 
-void adopt_launcher_streams() {
+LauncherStreams adopt_launcher_streams() {
   const std::optional<LauncherProcess> launcher = find_launcher_process();
-  if (!launcher || handles_outputs(*launcher)) return;
-  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) adopt(launcher->pid, stream);
+  LauncherStreams replaced;
+  if (!launcher || handles_outputs(*launcher)) return replaced;
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    replaced.push_back(adopt(launcher->pid, stream));
+  return replaced;
 }
 
 }  // namespace drover::cli
