@@ -84,6 +84,9 @@ class Scheduler {
   /// How many more tasks the queue has room for: the back-pressure on the input.
   [[nodiscard]] std::size_t num_wanted_tasks() const;
 
+  /// Whether the queue is within its bounds; what others submit is taken only then.
+  [[nodiscard]] bool has_queue_room() const;
+
   /// Whether this attempt is the current one of its task and with this worker.
   [[nodiscard]] bool is_current(AttemptId attempt, WorkerId worker) const;
 
@@ -92,7 +95,9 @@ class Scheduler {
 
   [[nodiscard]] std::vector<WorkerView> workers() const;
   [[nodiscard]] std::vector<GroupView> groups() const;
-  /// None when there is no such task, or it has its terminal record.
+  /// Whether it was accepted and has no terminal record.
+  [[nodiscard]] bool is_unfinished(TaskId task) const { return tasks_.contains(task); }
+  /// None when there is no such task, or it has its terminal record. Takes time in proportion to the queue.
   [[nodiscard]] std::optional<TaskView> task(TaskId task) const;
   [[nodiscard]] bool is_quarantined(const std::string& host) const;
   [[nodiscard]] const std::set<std::string>& quarantined_hosts() const { return quarantined_hosts_; }

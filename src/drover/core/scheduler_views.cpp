@@ -38,6 +38,10 @@ std::size_t Scheduler::num_wanted_tasks() const {
   return queued < wanted ? wanted - queued : 0;
 }
 
+bool Scheduler::has_queue_room() const {
+  return queued_bytes_ < policy_.max_queued_bytes && ready_.size() + delayed_.size() < policy_.max_queued_tasks;
+}
+
 std::uint64_t Scheduler::num_busy_workers() const {
   return static_cast<std::uint64_t>(
       std::count_if(workers_.begin(), workers_.end(), [](const auto& entry) { return !entry.second.held.empty(); }));

@@ -15,8 +15,10 @@ using control::ErrorCode;
 namespace reply = control::reply;
 namespace request = control::request;
 
-/// How many tasks a client may name in one cancel.
-constexpr std::uint64_t kMostCancelled = 10'000'000;
+/// Tasks that are taken from clients in a turn, but for the last submission of it.
+constexpr std::size_t kMostTasksInTurn = 4096;
+/// Submissions that wait for room; each is a line of at most a MiB.
+constexpr std::size_t kMostWaitingSubmissions = 256;
 
 control::WayIn way_of(core::GroupSource source) {
   return source == core::GroupSource::join ? control::WayIn::join : control::WayIn::spawn;
@@ -35,6 +37,7 @@ std::vector<core::Event> ControlDesk::take_requests(const core::Scheduler& sched
   scheduler_ = &scheduler;
   now_ = now;
   server_.poll(now);
+  take_waiting_submissions();
   return std::exchange(events_, {});
 }
 
@@ -61,10 +64,28 @@ void ControlDesk::take(control::RequestRef from, const request::Status&) {
 void ControlDesk::take(control::RequestRef from, request::Submit& request) {
   if (!scheduler_->is_open() || is_closed_)
     return server_.refuse(from, ErrorCode::impossible, "the run takes no more tasks: it is ending");
-  const core::OwnerId owner = next_owner_;
-  next_owner_ = core::OwnerId(owner.value + 1);
-  submissions_[owner] = {from, request.tasks.size(), request.wait, {}, 0, 0, 0};
-  events_.emplace_back(core::event::TasksSubmitted{owner, std::move(request.tasks)});
+  if (waiting_submissions_.size() >= kMostWaitingSubmissions)
+    return server_.refuse(from, ErrorCode::impossible,
+                          "the queue is full, and so are the places of those who wait to submit: try again later");
+  waiting_submissions_.push_back({from, std::move(request)});
+}
+
+/// In order, as long as the queue has room: its numbers tell a client that its tasks are taken. One that has
+/// gone meanwhile has still submitted.
+void ControlDesk::take_waiting_submissions() {
+  for (std::size_t num_tasks = 0; !waiting_submissions_.empty(); waiting_submissions_.pop_front()) {
+    auto& [from, request] = waiting_submissions_.front();
+    if (!scheduler_->is_open()) {
+      server_.refuse(from, ErrorCode::impossible, "the run takes no more tasks: it is ending");
+      continue;
+    }
+    if (num_tasks >= kMostTasksInTurn || !scheduler_->has_queue_room()) return;
+    num_tasks += request.tasks.size();
+    const core::OwnerId owner = next_owner_;
+    next_owner_ = core::OwnerId(owner.value + 1);
+    submissions_[owner] = {from, request.tasks.size(), request.wait, {}, 0, 0, 0};
+    events_.emplace_back(core::event::TasksSubmitted{owner, std::move(request.tasks)});
+  }
 }
 
 void ControlDesk::take(control::RequestRef from, const request::Close&) {
@@ -134,12 +155,10 @@ void ControlDesk::take(control::RequestRef from, const request::Cancel& request)
   std::vector<core::TaskId> tasks;
   const std::uint64_t num_accepted = scheduler_->counts().accepted;
   for (const control::TaskRange& range : request.tasks) {
-    if (range.last.value < range.first.value || range.last.value - range.first.value >= kMostCancelled)
-      return server_.refuse(from, ErrorCode::bad_request, "a range of tasks is too long, or ends before it begins");
-    for (std::uint64_t id = range.first.value; id <= range.last.value; ++id) {
-      if (id == 0 || id > num_accepted)
-        ++counts.num_unknown;
-      else if (scheduler_->task(core::TaskId(id)))
+    const std::uint64_t last = std::min(range.last.value, num_accepted);
+    counts.num_unknown += range.last.value - std::max(last, range.first.value - 1);
+    for (std::uint64_t id = range.first.value; id <= last; ++id) {
+      if (scheduler_->is_unfinished(core::TaskId(id)))
         tasks.emplace_back(id);
       else
         ++counts.num_ended_before;

@@ -2,6 +2,7 @@
 // and groups for the recruiter, and facts, once they are safe, into replies.
 #pragma once
 
+#include <deque>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -36,8 +37,8 @@ class ControlDesk final : public control::RequestHandler, public Observer {
   /// Takes what clients ask for and returns what it means for the scheduler, in order.
   [[nodiscard]] std::vector<core::Event> take_requests(const core::Scheduler& scheduler, core::Time now);
 
-  /// Somebody has said that nothing more will be submitted.
-  [[nodiscard]] bool is_closed() const { return is_closed_; }
+  /// Somebody has said that nothing more will be submitted, and all that was submitted before is taken.
+  [[nodiscard]] bool is_closed() const { return is_closed_ && waiting_submissions_.empty(); }
 
   /// Readable when take_requests() has something to do.
   [[nodiscard]] int fd() const { return server_.fd(); }
@@ -75,6 +76,11 @@ class ControlDesk final : public control::RequestHandler, public Observer {
     std::size_t num_succeeded = 0;
     std::size_t num_unsuccessful = 0;
   };
+  /// One that the queue has no room for yet.
+  struct WaitingSubmission {
+    control::RequestRef from;
+    control::request::Submit request;
+  };
   /// Groups that a client asked for, or one that announced itself.
   struct Hiring {
     control::RequestRef from;
@@ -110,6 +116,7 @@ class ControlDesk final : public control::RequestHandler, public Observer {
   template <class Other>
   void on(const Other&) {}
 
+  void take_waiting_submissions();
   [[nodiscard]] std::vector<core::WorkerId> members(
       const std::variant<core::GroupId, core::WorkerId, control::HostName>& target) const;
   void forget_announcement(core::WorkerId worker, const std::string& reason);
@@ -127,6 +134,7 @@ class ControlDesk final : public control::RequestHandler, public Observer {
 
   bool is_closed_ = false;
   core::OwnerId next_owner_;
+  std::deque<WaitingSubmission> waiting_submissions_;
   std::map<core::OwnerId, Submission> submissions_;
   std::map<core::TaskId, core::fact::AttemptEnded> results_;  ///< of tasks of submissions, until delivered
   std::map<core::WorkerId, std::string> hosts_;

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <string_view>
+#include <cstdio>
 #include <utility>
 
 #include "drover/cli/client/number_ranges.hpp"
@@ -23,6 +23,7 @@ constexpr std::size_t kMostPortionTasks = 2'000;
 constexpr std::size_t kMostOpen = control::kMostOpenRequests - 2;
 constexpr std::size_t kMostFailures = 5;
 constexpr auto kLongestPause = 200ms;
+constexpr auto kQuietWait = 3s;
 
 }  // namespace
 
@@ -36,6 +37,7 @@ void Submission::run() {
     while (std::optional<control::ReplyLine> line = client_.receive(std::chrono::steady_clock::now()))
       take(std::move(*line));
     check_printing();
+    tell_of_wait();
   }
   finish_printing();
 }
@@ -62,7 +64,15 @@ void Submission::send_portion() {
   }
   client_.send(control::Request(std::move(request)));
   is_accepting_ = true;
+  sent_at_ = std::chrono::steady_clock::now();
   ++num_open_;
+}
+
+/// Once: it goes on by itself.
+void Submission::tell_of_wait() {
+  if (has_told_of_wait_ || !is_accepting_ || std::chrono::steady_clock::now() - sent_at_ < kQuietWait) return;
+  has_told_of_wait_ = true;
+  std::fputs("drover: the queue of the run is full: waiting until some of its tasks have ended\n", stderr);
 }
 
 void Submission::wait() {

@@ -1,6 +1,7 @@
 // Tasks on their way to a running master, and their results on the way back.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -46,6 +47,7 @@ class Submission {
   void submit_more();
   void send_portion();
   void wait();
+  void tell_of_wait();
   void take(control::ReplyLine line);
   void take(const control::reply::Submitted& submitted);
   void take(control::reply::TaskResult result);
@@ -57,8 +59,10 @@ class Submission {
   control::ControlClient& client_;
   runtime::TaskSource& source_;
   bool is_source_ended_ = false;
-  bool is_source_waiting_ = false;      ///< for its descriptor
-  bool is_accepting_ = false;           ///< a portion is sent and has no numbers yet
+  bool is_source_waiting_ = false;  ///< for its descriptor
+  bool is_accepting_ = false;       ///< a portion is sent and has no numbers yet
+  bool has_told_of_wait_ = false;
+  std::chrono::steady_clock::time_point sent_at_;
   std::deque<core::TaskSpec> portion_;  ///< not sent yet
   std::size_t num_open_ = 0;            ///< requests without their last reply
 
