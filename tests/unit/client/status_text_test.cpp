@@ -30,7 +30,7 @@ reply::Status small_status() {
 
 TEST_CASE("the status of a run that is well") {
   CHECK(format_status(small_status(), false) ==
-        "run     20261124-201502-abcd: running for 2m05s, master on node1 (process 4711)\n"
+        "run     20261124-201502-abcd: running, up 2m05s, master on node1 (process 4711)\n"
         "tasks   100: 40 done, 8 running, 52 queued\n"
         "rate    12/s\n"
         "\n"
@@ -60,7 +60,7 @@ TEST_CASE("the status of a run that is not") {
   status.quarantined_hosts.push_back({"node9", "lost 3 workers in a row"});
   status.notices.push_back("no further group can be spawned");
   CHECK(format_status(status, true) ==
-        "run     20261124-201502-abcd: waiting for tasks for 2m05s, master on node1 (process 4711), kept open\n"
+        "run     20261124-201502-abcd: waiting for tasks, up 2m05s, master on node1 (process 4711), kept open\n"
         "tasks   100+: 40 done, 3 failed, 1 quarantined, 8 running, 48 queued (2 to be retried)\n"
         "rate    12/s, 1.5s a task, 30.0s left\n"
         "losses  workers 1, attempts 2, late results dropped 3\n"

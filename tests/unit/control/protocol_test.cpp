@@ -154,7 +154,7 @@ TEST_CASE("other replies survive the wire") {
   CHECK(round_trip_reply(reply::Refused{ErrorCode::impossible, "no", "yes"}).code == ErrorCode::impossible);
   (void)round_trip_reply(reply::Subscribed{}, true);
   (void)round_trip_reply(reply::RunOver{});
-  const std::string event = R"({"event":"input_ended","t":1.5})";
+  const std::string event = R"({"t":1795557038.022320,"event":"task_accepted","command":"echo \"event\":}"})";
   CHECK(round_trip_reply(reply::Event{event}, true).json == event);
 }
 
@@ -241,6 +241,12 @@ TEST_CASE("deep nesting costs nothing") {
 TEST_CASE("replies may have fields that this version does not know") {
   const ReplyLine line = decode_reply(R"({"v":1,"id":1,"more":false,"reply":"closed","unfinished":2,"colour":"red"})");
   CHECK(std::get<reply::Closed>(line.reply).num_unfinished == 2);
+}
+
+TEST_CASE("an event that is none is refused") {
+  for (const char* line :
+       {R"({"v":1,"id":1,"reply":"event"})", R"({"v":1,"id":1,"reply":"event","event":{},"more":true})"})
+    CHECK_THROWS_AS(decode_reply(line), ProtocolError);
 }
 
 TEST_CASE("UTF-8 is recognised") {

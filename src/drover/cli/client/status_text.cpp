@@ -204,7 +204,7 @@ std::string workers_table(const control::reply::Status& status) {
 }  // namespace
 
 std::string format_status(const control::reply::Status& status, bool with_workers) {
-  std::string text = "run     " + status.run_id + ": " + std::string(name_of(status.phase)) + " for " +
+  std::string text = "run     " + status.run_id + ": " + std::string(name_of(status.phase)) + ", up " +
                      format_duration(status.elapsed) + ", master on " + status.host + " (process " +
                      std::to_string(status.pid) + ")" + (status.accepts_tasks ? ", kept open" : "") + "\n";
   text += tasks_line(status) + rate_line(status) + losses_line(status.counts);
