@@ -89,7 +89,8 @@ core::Policy never_quarantining(core::Policy policy) {
 /// The death of a worker costs the tasks that it executed nothing.
 class ForgetsToCharge final : public BrokenMind {
  public:
-  explicit ForgetsToCharge(const core::Policy& policy) : BrokenMind(never_quarantining(policy)) {}
+  ForgetsToCharge(const core::Policy& policy, const core::Snapshot& start)
+      : BrokenMind(never_quarantining(policy), start) {}
   core::Outbox handle(const core::Event& event, core::Time now) override {
     core::Outbox outbox = Mind::handle(event, now);
     for (core::Fact& f : outbox.facts)
@@ -101,7 +102,7 @@ class ForgetsToCharge final : public BrokenMind {
 /// Charges what was merely held, too.
 class ChargesAll final : public BrokenMind {
  public:
-  explicit ChargesAll(const core::Policy& policy) : BrokenMind(never_quarantining(policy)) {}
+  ChargesAll(const core::Policy& policy, const core::Snapshot& start) : BrokenMind(never_quarantining(policy), start) {}
   core::Outbox handle(const core::Event& event, core::Time now) override {
     core::Outbox outbox = Mind::handle(event, now);
     for (core::Fact& f : outbox.facts)
@@ -137,13 +138,14 @@ core::Policy without_lease(core::Policy policy) {
 /// Trusts a silent worker for ever.
 class IgnoresLease final : public BrokenMind {
  public:
-  explicit IgnoresLease(const core::Policy& policy) : BrokenMind(without_lease(policy)) {}
+  IgnoresLease(const core::Policy& policy, const core::Snapshot& start) : BrokenMind(without_lease(policy), start) {}
 };
 
 /// Judges leases as if a pause of its own were silence of the workers.
 class BlamesWorkersForItsPauses final : public BrokenMind {
  public:
-  explicit BlamesWorkersForItsPauses(const core::Policy& policy) : BrokenMind(policy), step_(policy.lease / 4) {}
+  BlamesWorkersForItsPauses(const core::Policy& policy, const core::Snapshot& start)
+      : BrokenMind(policy, start), step_(policy.lease / 4) {}
   core::Outbox handle(const core::Event& event, core::Time now) override {
     core::Outbox all;
     while (last_ + step_ < now && std::holds_alternative<event::Ticked>(event)) append(all, event, last_ + step_);
@@ -230,7 +232,8 @@ class ForgetsOrder final : public BrokenMind {
 
 template <class Broken>
 MindFactory maker() {
-  return [](const core::Policy& policy) { return std::make_unique<Broken>(policy); };
+  return
+      [](const core::Policy& policy, const core::Snapshot& start) { return std::make_unique<Broken>(policy, start); };
 }
 
 std::map<std::string, MindFactory> minds() {

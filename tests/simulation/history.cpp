@@ -118,9 +118,10 @@ void History::hear(const event::HoldChanged& event) {
 void History::hear(const event::Ticked&) {
   due_.is_tick = true;
   const core::Duration gap = last_tick_ ? now_ - *last_tick_ : core::Duration::zero();
+  tick_before_ = last_tick_;
   last_tick_ = now_;
-  if (gap <= policy_.lease / 2) return;
-  coverage_.count("pauses of the master");
+  if (gap <= policy().lease / 2) return;
+  count("pauses of the master");
   for (auto& [id, member] : members_) member.excused = std::min(member.excused + gap, now_ - member.last_heard);
 }
 
@@ -160,13 +161,14 @@ void History::judge(const fact::AttemptDispatched& fact) {
   Member& worker = member(fact.worker);
   require(!worker.is_draining, "the worker is draining");
   const std::size_t room = worker.num_slots;
-  if (policy_.credit.fixed_per_slot)
-    require(worker.held.size() < room * (1 + *policy_.credit.fixed_per_slot), "the worker has no credit left");
+  if (policy().credit.fixed_per_slot)
+    require(worker.held.size() < room * (1 + *policy().credit.fixed_per_slot), "the worker has no credit left");
   if (worker.held.size() >= room)
     for (const auto& [id, other] : members_)
       require(other.is_draining || other.held.size() >= other.num_slots, "another worker has a free slot");
   if (time_end_) require(now_ < *time_end_, "the run's time is over");
   worker.held.push_back(fact.attempt);
+  groups_.at(worker.group).idle_since = groups_.at(worker.group).seen_busy = now_;
   waiting_.erase(fact.attempt.task);
   task.worker = fact.worker;
   task.num_attempts = fact.attempt.n;
@@ -188,7 +190,7 @@ void History::judge(const fact::AttemptStarted& fact) {
   Task& task = current(fact.attempt);
   require(!task.is_started, "it was started before");
   require(due_.report != nullptr && due_.report->worker == *task.worker, "the worker did not say so");
-  const Execution* execution = reality_.find(fact.attempt);
+  const Execution* execution = reality_->find(fact.attempt);
   require(execution != nullptr && execution->worker == *task.worker, "it was never executed there");
   task.is_started = true;
 }
@@ -198,6 +200,9 @@ History::Task& History::take_back(AttemptId attempt) {
   Task& task = current(attempt);
   std::vector<AttemptId>& held = member(*task.worker).held;
   held.erase(std::find(held.begin(), held.end(), attempt));
+  Group& group = groups_.at(member(*task.worker).group);
+  group.idle_since = now_;
+  group.seen_busy = (due_.is_tick ? tick_before_ : last_tick_).value_or(group.formed);
   task.worker.reset();
   waiting_.insert(attempt.task);
   --num_dispatched_;
@@ -210,9 +215,10 @@ void History::judge(const fact::AttemptEnded& fact) {
   require(current(attempt).worker == fact.worker, "the attempt is with another worker");
   require(due_.report != nullptr && due_.num_results > 0, "nobody reported a result");
   --due_.num_results;
-  const Execution* execution = reality_.find(attempt);
+  const Execution* execution = reality_->find(attempt);
   require(execution != nullptr && execution->worker == fact.worker, "it was never executed there");
   require(execution->outcome == fact.result.outcome, "it ended in another way");
+  require(current(attempt).is_started, "nobody said that it began");
   Task& task = take_back(attempt);
   task.last_outcome = fact.result.outcome;
   const bool is_killed = std::holds_alternative<core::Killed>(fact.result.outcome);
@@ -224,7 +230,7 @@ void History::judge(const fact::AttemptEnded& fact) {
     host_losses_.erase(member(fact.worker).host);
   } else if (!is_killed) {
     ++task.num_failures;
-    if (!task.is_cancelled && task.num_failures > policy_.retry.max_retries) due_.to_deliver.insert(attempt.task);
+    if (!task.is_cancelled && task.num_failures > policy().retry.max_retries) due_.to_deliver.insert(attempt.task);
   }
 }
 
@@ -235,18 +241,18 @@ void History::judge(const fact::AttemptSuperseded& fact) {
   require(found != tasks_.end(), "there is no such task");
   const bool is_current = found->second.num_attempts == fact.attempt.n && found->second.worker == fact.worker;
   require(!is_current, "it is the current attempt");
-  const Execution* execution = reality_.find(fact.attempt);
+  const Execution* execution = reality_->find(fact.attempt);
   require(execution != nullptr && execution->worker == fact.worker && execution->outcome,
           "it was never executed there");
   ++counts_.superseded;
-  coverage_.count("superseded results");
+  count("superseded results");
 }
 
 void History::judge(const fact::AttemptHandedBack& fact) {
   require(due_.report != nullptr && current(fact.attempt).worker == due_.report->worker, "its worker did not say so");
-  require(!current(fact.attempt).is_started && reality_.find(fact.attempt) == nullptr, "it was executed");
+  require(!current(fact.attempt).is_started && reality_->find(fact.attempt) == nullptr, "it was executed");
   take_back(fact.attempt);
-  coverage_.count("attempts handed back");
+  count("attempts handed back");
 }
 
 void History::judge(const fact::AttemptLost& fact) {
@@ -257,19 +263,19 @@ void History::judge(const fact::AttemptLost& fact) {
   ++counts_.lost_attempts;
   if (!fact.charged) return;
   ++task.num_charges;
-  coverage_.count("attempts charged");
-  require(task.num_charges <= policy_.max_worker_kills, "charged more often than it takes to be quarantined");
-  if (task.num_charges == policy_.max_worker_kills) due_.to_deliver.insert(fact.attempt.task);
+  count("attempts charged");
+  require(task.num_charges <= policy().max_worker_kills, "charged more often than it takes to be quarantined");
+  if (task.num_charges == policy().max_worker_kills) due_.to_deliver.insert(fact.attempt.task);
 }
 
 void History::judge(const fact::TaskDelayed& fact) {
   Task& task = tasks_.at(fact.task);
   require(!task.worker && task.last_outcome && !is_success(*task.last_outcome), "no attempt has failed");
-  core::Duration pause = policy_.retry.first_delay;
-  for (std::uint32_t i = 1; i < task.num_failures; ++i) pause = std::min(pause * 2, policy_.retry.longest_delay);
-  require(fact.until == now_ + std::min(pause, policy_.retry.longest_delay), "not the pause that the policy has");
+  core::Duration pause = policy().retry.first_delay;
+  for (std::uint32_t i = 1; i < task.num_failures; ++i) pause = std::min(pause * 2, policy().retry.longest_delay);
+  require(fact.until == now_ + std::min(pause, policy().retry.longest_delay), "not the pause that the policy has");
   task.not_before = fact.until;
-  coverage_.count("retries");
+  count("retries");
 }
 
 void History::judge(const fact::TaskCancelRequested& fact) {
@@ -307,7 +313,7 @@ void History::judge(const fact::TaskEnded& fact) {
       ++counts_.quarantined;
       break;
   }
-  coverage_.count(core::to_string(fact.how).data());
+  count(core::to_string(fact.how).data());
 }
 
 /// Whether what is known of the task's last attempt makes this its end.
@@ -319,20 +325,20 @@ void History::require_verdict(TaskId id, const Task& task, TaskEnd how) const {
   switch (how) {
     case TaskEnd::succeeded:
       require(has_outcome && is_success(*task.last_outcome), "its last attempt did not succeed");
-      require(is_success(*reality_.find(attempt)->outcome), "it did not really succeed");
+      require(is_success(*reality_->find(attempt)->outcome), "it did not really succeed");
       return;
     case TaskEnd::failed:
     case TaskEnd::timed_out:
       require(has_outcome && !is_success(*task.last_outcome) && !is_killed, "its last attempt did not fail");
       require(is_timeout == (how == TaskEnd::timed_out), "a time-out or not?");
-      require(task.num_failures == policy_.retry.max_retries + 1, "not all attempts were made");
+      require(task.num_failures == policy().retry.max_retries + 1, "not all attempts were made");
       return;
     case TaskEnd::cancelled:
       require(task.is_cancelled, "nobody asked for it");
       require(!has_outcome || !is_success(*task.last_outcome), "its last attempt succeeded");
       return;
     case TaskEnd::quarantined:
-      require(task.was_lost && task.num_charges == policy_.max_worker_kills, "it has not killed enough workers");
+      require(task.was_lost && task.num_charges == policy().max_worker_kills, "it has not killed enough workers");
       return;
   }
 }
@@ -349,8 +355,8 @@ void History::judge(const fact::GroupFormed& fact) {
   for (std::uint32_t i = 0; i < fact.population; ++i) group.pending.insert(WorkerId(next_worker_++));
   ++next_group_;
   due_.group = nullptr;
-  if (leave_until_) leave_until_ = now_ + policy_.leave_grace;
-  if (fact.source == core::GroupSource::spawn) coverage_.count("groups spawned");
+  if (leave_until_) leave_until_ = now_ + policy().leave_grace;
+  if (fact.source == core::GroupSource::spawn) count("groups spawned");
 }
 
 void History::judge(const fact::GroupEnded& fact) {
@@ -369,27 +375,28 @@ void History::judge(const fact::GrowthRequested& fact) {
   for (const auto& [id, group] : groups_) num_workers += group.pending.size();
   if (fact.reason.find("replace") != std::string::npos) {
     num_respawns_ += fact.population;
-    require(num_respawns_ <= policy_.scale.max_respawns, "more replacements than are allowed");
+    require(num_respawns_ <= policy().scale.max_respawns, "more replacements than are allowed");
   } else {
-    require(num_workers + fact.population <= policy_.scale.max_workers, "more workers than are allowed");
-    require(waiting_.size() >= policy_.scale.backlog, "there is no such backlog");
+    require(num_workers + fact.population <= policy().scale.max_workers, "more workers than are allowed");
+    require(waiting_.size() >= policy().scale.backlog, "there is no such backlog");
   }
   is_growth_awaited_ = true;
   growth_asked_ = now_;
   due_.to_grow = fact.population;
-  coverage_.count("growth requested");
+  count("growth requested");
 }
 
 void History::judge(const fact::GrowthFailed&) {
-  const bool is_overdue = is_growth_awaited_ && now_ >= growth_asked_ + policy_.scale.answer_wait;
+  const bool is_overdue = is_growth_awaited_ && now_ >= growth_asked_ + policy().scale.answer_wait;
   require(due_.growth_failed || is_overdue, "nobody said so");
   due_.growth_failed = false;
   is_growth_awaited_ = false;
-  coverage_.count("growth failed");
+  count("growth failed");
 }
 
 void History::judge(const fact::HostQuarantined& fact) {
-  require(policy_.max_host_losses > 0 && host_losses_[fact.host] >= policy_.max_host_losses, "it lost too few workers");
+  require(policy().max_host_losses > 0 && host_losses_[fact.host] >= policy().max_host_losses,
+          "it lost too few workers");
   require(quarantined_hosts_.insert(fact.host).second, "it is quarantined already");
   bool has_others = false;
   for (const auto& [id, member] : members_) {
@@ -399,7 +406,7 @@ void History::judge(const fact::HostQuarantined& fact) {
       due_.to_drain.insert(id);
   }
   require(has_others, "there would be no worker left");
-  coverage_.count("hosts quarantined");
+  count("hosts quarantined");
 }
 
 void History::judge(const fact::WorkerJoined& fact) {
@@ -410,19 +417,27 @@ void History::judge(const fact::WorkerJoined& fact) {
   Group& group = groups_.at(fact.group);
   require(group.pending.erase(fact.worker) == 1, "it is not awaited in that group");
   group.members.insert(fact.worker);
-  for (const auto& [id, other] : members_)
-    require(fact.first_job_slot >= other.first_job_slot + other.num_slots ||
-                other.first_job_slot >= fact.first_job_slot + fact.num_slots,
-            "its job slots are taken");
+  require(is_free(fact.first_job_slot, fact.num_slots), "its job slots are taken");
+  for (std::uint32_t first = 1; first < fact.first_job_slot; ++first)
+    require(!is_free(first, fact.num_slots), "there are lower job slots");
   Member& worker = members_[fact.worker];
   worker.group = fact.group;
   worker.host = fact.host;
   worker.num_slots = fact.num_slots;
   worker.first_job_slot = fact.first_job_slot;
   worker.last_heard = now_;
+  group.idle_since = group.seen_busy = now_;
   due_.announced = nullptr;
   due_.to_welcome.insert(fact.worker);
   ++counts_.workers_joined;
+}
+
+bool History::is_free(std::uint32_t first_job_slot, std::uint32_t num_slots) const {
+  return std::all_of(members_.begin(), members_.end(), [&](const auto& entry) {
+    const Member& other = entry.second;
+    return first_job_slot >= other.first_job_slot + other.num_slots ||
+           other.first_job_slot >= first_job_slot + num_slots;
+  });
 }
 
 History::Member& History::member(WorkerId worker) {
@@ -434,9 +449,29 @@ History::Member& History::member(WorkerId worker) {
 void History::judge(const fact::WorkerDraining& fact) {
   Member& worker = member(fact.worker);
   require(!worker.is_draining, "it is draining already");
+  require_reason_to_drain(fact.worker, worker);
   worker.is_draining = true;
   due_.to_drain.insert(fact.worker);
-  coverage_.count("workers drained");
+  count("workers drained");
+}
+
+/// Asked for, on a host that is quarantined, at the end of the run, or with nothing to do for too long.
+void History::require_reason_to_drain(WorkerId id, const Member& member) const {
+  if (due_.to_drain.contains(id) || quarantined_hosts_.contains(member.host)) return;
+  const bool is_complete = is_input_ended_ && counts_.unfinished() == 0;
+  if (is_complete || (stop_ && num_dispatched_ == 0)) return;
+  require(due_.is_tick && is_idle_for_long(member.group, false), "nobody asked for it");
+}
+
+/// The scheduler looks for idle groups when it ticks: it may count from the last time it saw one busy,
+/// and if `is_surely` it must not have missed this one.
+bool History::is_idle_for_long(core::GroupId id, bool is_surely) const {
+  const Group& group = groups_.at(id);
+  if (group.source == core::GroupSource::world || !policy().scale.idle_timeout || !group.pending.empty()) return false;
+  const core::Time since = is_surely ? group.idle_since : group.seen_busy;
+  return now_ - since >= *policy().scale.idle_timeout &&
+         std::all_of(group.members.begin(), group.members.end(),
+                     [this](WorkerId worker) { return members_.at(worker).held.empty(); });
 }
 
 void History::judge(const fact::WorkerEnded& fact) {
@@ -462,6 +497,7 @@ void History::judge(const fact::WorkerEnded& fact) {
     if (group.pending.erase(fact.worker) > 0) {
       if (is_lost && due_.failed != fact.worker) judge_absence(group);
       group.has_losses = group.has_losses || is_lost;
+      group.idle_since = now_;  // while some were awaited it was not
       return;
     }
   throw Violation("there is no such worker");
@@ -481,31 +517,31 @@ void History::judge_charges(const Member& member, bool is_lost) const {
 }
 
 bool History::is_overdue(const Member& member) const {
-  return now_ - member.last_heard - member.excused >= policy_.lease;
+  return now_ - member.last_heard - member.excused >= policy().lease;
 }
 
 /// Whether the worker may be taken for lost; in a world with small delays, whether it really was.
 void History::judge_loss(WorkerId id, const Member& member) const {
   const bool is_closing_over = leave_until_ && now_ >= *leave_until_;
   require(due_.failed == id || is_overdue(member) || is_closing_over, "its lease is not over");
-  const Process& process = *reality_.find(id);
-  if (process.state != Process::State::alive) return coverage_.count("dead workers lost");
-  if (process.frozen_until > core::Time{}) coverage_.count("frozen workers lost");
-  if (!plan_.is_sound || process.is_cut || process.is_falsely_accused) return;
+  const Process& process = *reality_->find(id);
+  if (process.state != Process::State::alive) return count("dead workers lost");
+  if (process.frozen_until > core::Time{}) count("frozen workers lost");
+  if (!plan_->is_sound || process.is_cut || process.is_falsely_accused) return;
   require(process.frozen_until >= member.last_heard, "it is alive and talks");
 }
 
 /// Whether a member may be taken for one that never comes.
 void History::judge_absence(const Group& group) const {
   const bool is_closing_over = leave_until_ && now_ >= *leave_until_;
-  require(is_closing_over || now_ >= group.formed + policy_.announce_grace, "it may still announce itself");
-  coverage_.count("workers that never came");
+  require(is_closing_over || now_ >= group.formed + policy().announce_grace, "it may still announce itself");
+  count("workers that never came");
 }
 
 // --- the run ----------------------------------------------------------------------------------
 
 bool History::is_halt_reached() const {
-  return policy_.halt.is_reached(counts_.accepted, counts_.succeeded, counts_.unsuccessful());
+  return policy().halt.is_reached(counts_.accepted, counts_.succeeded, counts_.unsuccessful());
 }
 
 bool History::lacks_workers() const {
@@ -523,14 +559,15 @@ void History::judge(const fact::DispatchStopped& fact) {
   } else {
     switch (fact.reason) {
       case core::StopReason::halt_policy:
-        require(is_halt_reached() && fact.kill == (policy_.halt.when == core::HaltPolicy::When::now), "no halt");
+        require(is_halt_reached() && fact.kill == (policy().halt.when == core::HaltPolicy::When::now), "no halt");
         break;
       case core::StopReason::time_limit:
         require(time_end_.has_value() && (!fact.kill || now_ >= *time_end_), "there is time left");
         if (!fact.kill) kill_at_ = std::min(kill_at_.value_or(*time_end_), *time_end_);
         break;
       case core::StopReason::no_workers:
-        require(lacks_workers() && lacking_since_ && now_ - *lacking_since_ >= policy_.worker_wait, "workers may come");
+        require(lacks_workers() && lacking_since_ && now_ - *lacking_since_ >= policy().worker_wait,
+                "workers may come");
         break;
       case core::StopReason::requested:
       case core::StopReason::rollover:
@@ -538,7 +575,7 @@ void History::judge(const fact::DispatchStopped& fact) {
         require(due_.stop != nullptr && due_.stop->reason == fact.reason && due_.stop->kill == fact.kill, "not asked");
         break;
     }
-    coverage_.count(core::to_string(fact.reason).data());
+    count(core::to_string(fact.reason).data());
   }
   stop_ = fact;
   for (const auto& [id, member] : members_)
@@ -548,6 +585,51 @@ void History::judge(const fact::DispatchStopped& fact) {
       else if (!tasks_.at(attempt.task).is_started)
         due_.to_recall.insert(attempt);
     }
+}
+
+/// Workers do not outlive their master, and what they had costs their tasks nothing. Neither do holds,
+/// pauses before a retry, or what the old master was asked to do.
+void History::restart() {
+  for (auto& [id, task] : tasks_) {
+    if (task.worker) waiting_.insert(id);
+    task.worker.reset();
+    task.not_before = {};
+    if (task.end) task.is_delivered = true;  // by whoever reads the records
+  }
+  groups_.clear();
+  members_.clear();
+  quarantined_hosts_.clear();
+  host_losses_.clear();
+  drained_now_.clear();
+  num_dispatched_ = 0;
+  num_respawns_ = 0;
+  is_held_ = false;
+  is_growth_awaited_ = false;
+  last_tick_.reset();
+  tick_before_.reset();
+  time_end_.reset();
+  kill_at_.reset();
+  lacking_since_.reset();
+  stop_.reset();
+  leave_until_.reset();
+  count("masters died");
+}
+
+core::Time History::next_deadline() const {
+  core::Time deadline = core::Time::max();
+  const auto note = [&](core::Time time) {
+    if (time > now_) deadline = std::min(deadline, time);
+  };
+  for (const TaskId id : waiting_) note(tasks_.at(id).not_before);
+  if (leave_until_) note(*leave_until_);
+  if (kill_at_ && stop_ && !stop_->kill && !leave_until_) note(*kill_at_);
+  if (time_end_ && !stop_ && !leave_until_) note(*time_end_);
+  return deadline;
+}
+
+std::uint64_t History::num_accepted_of(core::OwnerId owner) const {
+  return static_cast<std::uint64_t>(
+      std::count_if(tasks_.begin(), tasks_.end(), [&](const auto& entry) { return entry.second.owner == owner; }));
 }
 
 std::vector<WorkerId> History::members() const {

@@ -22,10 +22,16 @@ namespace drover::simulation {
 class History {
  public:
   History(const Plan& plan, const Reality& reality, Coverage& coverage)
-      : plan_(plan), policy_(plan.policy), reality_(reality), coverage_(coverage) {}
+      : plan_(&plan), reality_(&reality), coverage_(&coverage) {}
 
   /// `outbox` is what the scheduler answered to `event` at `now`.
   void observe(const core::Event& event, const core::Outbox& outbox, core::Time now);
+
+  /// The master died, and another goes on from what is recorded.
+  void restart();
+
+  /// By when the scheduler must be called again, as far as this account knows.
+  [[nodiscard]] core::Time next_deadline() const;
 
   /// The run has come to its end, and the scheduler says `counts`.
   void conclude(const core::Counts& counts) const;
@@ -37,6 +43,7 @@ class History {
   [[nodiscard]] std::vector<core::TaskId> unfinished() const;
   [[nodiscard]] bool is_stopped() const { return stop_.has_value(); }
   [[nodiscard]] bool is_input_ended() const { return is_input_ended_; }
+  [[nodiscard]] std::uint64_t num_accepted_of(core::OwnerId owner) const;
   [[nodiscard]] std::uint64_t num_facts() const { return num_facts_; }
 
  private:
@@ -60,6 +67,8 @@ class History {
     std::set<core::WorkerId> pending;
     std::set<core::WorkerId> members;
     core::Time formed{};
+    core::Time idle_since{};  ///< it came, or held something last
+    core::Time seen_busy{};   ///< the same, as ticks of the scheduler saw it
     bool has_losses = false;
   };
   struct Loss {
@@ -137,6 +146,9 @@ class History {
   void require_all_done() const;
   void require_nothing_overdue() const;
   void require_verdict(core::TaskId id, const Task& task, core::TaskEnd how) const;
+  void require_reason_to_drain(core::WorkerId id, const Member& member) const;
+  [[nodiscard]] bool is_idle_for_long(core::GroupId group, bool is_surely) const;
+  [[nodiscard]] bool is_free(std::uint32_t first_job_slot, std::uint32_t num_slots) const;
   [[nodiscard]] bool is_overdue(const Member& member) const;
   [[nodiscard]] bool is_halt_reached() const;
   [[nodiscard]] bool lacks_workers() const;
@@ -147,10 +159,12 @@ class History {
   Member& member(core::WorkerId worker);
   void release(core::AttemptId attempt, core::WorkerId worker);
 
-  const Plan& plan_;
-  const core::Policy& policy_;
-  const Reality& reality_;
-  Coverage& coverage_;
+  [[nodiscard]] const core::Policy& policy() const { return plan_->policy; }
+  void count(const char* what) const { coverage_->count(what); }
+
+  const Plan* plan_;
+  const Reality* reality_;
+  Coverage* coverage_;
   core::Time now_{};
   std::uint64_t num_facts_ = 0;
 
@@ -170,6 +184,7 @@ class History {
   core::Time growth_asked_{};
   std::uint64_t num_respawns_ = 0;
   std::optional<core::Time> last_tick_;
+  std::optional<core::Time> tick_before_;
   std::optional<core::Time> time_end_;
   std::optional<core::Time> kill_at_;
   std::optional<core::Time> lacking_since_;

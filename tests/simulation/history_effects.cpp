@@ -31,7 +31,7 @@ void History::judge(const command::Recall& command) {
     require(current(attempt).worker == command.worker && !current(attempt).is_started, "it cannot be handed back");
     due_.to_recall.erase(attempt);
   }
-  coverage_.count("recalls");
+  count("recalls");
 }
 
 void History::judge(const command::Kill& command) {
@@ -65,11 +65,11 @@ void History::judge(const command::Fence& command) {
   require(!members_.contains(command.worker), "it is a worker");
   if (due_.announced != nullptr && due_.announced->worker == command.worker) {
     due_.announced = nullptr;
-    return coverage_.count("announcements refused");
+    return count("announcements refused");
   }
   require(due_.to_fence == command.worker, "it did not say anything");
   due_.to_fence.reset();
-  coverage_.count("workers fenced");
+  count("workers fenced");
 }
 
 void History::judge(const command::Deliver& command) {
@@ -133,10 +133,12 @@ void History::require_all_done() const {
 void History::require_nothing_overdue() const {
   for (const auto& [id, member] : members_)
     require(!is_overdue(member), [&] { return "the lease of worker " + std::to_string(id.value) + " is over"; });
+  for (const auto& [id, member] : members_)
+    require(member.is_draining || !is_idle_for_long(member.group, true), "a group with nothing to do is kept");
   for (const auto& [id, group] : groups_)
-    require(group.pending.empty() || now_ < group.formed + policy_.announce_grace,
+    require(group.pending.empty() || now_ < group.formed + policy().announce_grace,
             "a member that never came is awaited");
-  require(!is_growth_awaited_ || now_ < growth_asked_ + policy_.scale.answer_wait, "a growth is awaited for ever");
+  require(!is_growth_awaited_ || now_ < growth_asked_ + policy().scale.answer_wait, "a growth is awaited for ever");
   if (leave_until_ && now_ >= *leave_until_) require(members_.empty() && groups_.empty(), "workers may leave for ever");
   if (stop_ && !stop_->kill && kill_at_ && now_ >= *kill_at_)
     require(leave_until_ || num_dispatched_ == 0, "what executes was to be killed by now");
@@ -147,7 +149,7 @@ void History::require_nothing_overdue() const {
 void History::advance() {
   const bool is_complete = is_input_ended_ && counts_.unfinished() == 0;
   const bool is_stopped = stop_ && num_dispatched_ == 0;
-  if (!leave_until_ && (is_complete || is_stopped)) leave_until_ = now_ + policy_.leave_grace;
+  if (!leave_until_ && (is_complete || is_stopped)) leave_until_ = now_ + policy().leave_grace;
   if (!lacks_workers())
     lacking_since_.reset();
   else if (!lacking_since_)

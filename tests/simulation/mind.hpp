@@ -11,7 +11,7 @@ namespace drover::simulation {
 
 class Mind {
  public:
-  explicit Mind(core::Policy policy) : scheduler_(std::move(policy)) {}
+  explicit Mind(core::Policy policy, core::Snapshot start = {}) : scheduler_(std::move(policy), std::move(start)) {}
   Mind(const Mind&) = delete;
   Mind& operator=(const Mind&) = delete;
   virtual ~Mind() = default;
@@ -29,6 +29,7 @@ class Mind {
   core::Scheduler scheduler_;
 };
 
-using MindFactory = std::function<std::unique_ptr<Mind>(const core::Policy&)>;
+/// Makes one that goes on from a snapshot.
+using MindFactory = std::function<std::unique_ptr<Mind>(const core::Policy&, const core::Snapshot&)>;
 
 }  // namespace drover::simulation

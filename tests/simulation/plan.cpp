@@ -151,7 +151,7 @@ void draw_faults(Plan& plan, Random& random) {
       {Kind::drain_now, 0.2, 3, 0},   {Kind::drain_group, 0.15, 2, 0},  {Kind::hold, 0.2, 3, 2},
       {Kind::pause, 0.3, 3, 3},       {Kind::spoken_pause, 0.15, 3, 3}, {Kind::stop, 0.06, 1, 0},
       {Kind::stop_later, 0.04, 1, 2}, {Kind::stop_kill, 0.06, 1, 0},    {Kind::time_limit, 0.06, 1, 4},
-      {Kind::submit, 0.15, 4, 0},     {Kind::cancel, 0.15, 4, 0},
+      {Kind::submit, 0.15, 4, 0},     {Kind::cancel, 0.15, 4, 0},       {Kind::crash, 0.15, 3, 2},
   };
   const Duration horizon = plan.faults_end - Time();
   for (const Rule& rule : kRules) {

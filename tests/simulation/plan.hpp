@@ -52,6 +52,7 @@ struct PlannedFault {
     time_limit,  ///< the run's time ends `length` later
     submit,      ///< a control client adds a few tasks
     cancel,      ///< some tasks are not wanted any more
+    crash,       ///< the master dies, and `length` later another goes on from the records
   };
   Kind kind{};
   core::Time at{};

@@ -14,13 +14,16 @@ namespace {
 
 constexpr int kMostMessagesInTurn = 64;
 constexpr std::size_t kMostTasksInPull = 64;
+/// Of the records, how many are compared in whole: it takes long.
+constexpr double kSnapshotShare = 0.05;
 
 }  // namespace
 
-SimMaster::SimMaster(Stage& stage, std::unique_ptr<Mind> mind, History& history, Surroundings& surroundings)
+SimMaster::SimMaster(Stage& stage, MindFactory make_mind, History& history, Surroundings& surroundings)
     : stage_(stage),
-      mind_(std::move(mind)),
-      replica_(stage.plan.policy),
+      make_mind_(std::move(make_mind)),
+      mind_(make_mind_(stage.plan.policy, {})),
+      replica_(std::make_unique<core::Scheduler>(stage.plan.policy)),
       history_(history),
       surroundings_(surroundings),
       alarm_(stage.timeline, [this] { turn(); }) {
@@ -42,6 +45,11 @@ void SimMaster::pause(core::Duration length, bool is_spoken_of) {
   }
 }
 
+void SimMaster::crash(core::Duration downtime) {
+  downtime_ = downtime;
+  alarm_.set(stage_.now());
+}
+
 // --- a turn, as the master loop has it --------------------------------------------------------
 
 void SimMaster::receive(core::WorkerId from, ToMaster message) {
@@ -53,10 +61,8 @@ void SimMaster::receive(core::WorkerId from, ToMaster message) {
 void SimMaster::turn() {
   if (is_closed()) return;
   if (stage_.now() < paused_until_) return alarm_.set(paused_until_);
-  take_messages();
-  take_requests();
-  take_input();
-  handle(event::Ticked{});
+  if (downtime_) return die();
+  take_all();
   commit();
   if (pause_ahead_ > core::Duration::zero()) {
     handle(event::PauseAhead{pause_ahead_});
@@ -69,11 +75,48 @@ void SimMaster::turn() {
   if (!is_closed()) set_alarm();
 }
 
+void SimMaster::take_all() {
+  take_messages();
+  take_requests();
+  take_input();
+  handle(event::Ticked{});
+}
+
+/// The end may come before the turn's facts are recorded, or after that and before anything is done
+/// about them. What the records have is what another master goes on from.
+void SimMaster::die() {
+  stage_.trace.note("the master dies");
+  const History recorded = history_;
+  const bool is_recorded = stage_.random.chance(0.5);
+  take_all();
+  if (is_recorded)
+    record();
+  else
+    history_ = recorded;
+  stage_.trace.note(is_recorded ? "  after it has recorded" : "  before it has recorded");
+  const core::Duration downtime = std::exchange(downtime_, std::nullopt).value();
+  history_.restart();
+  const core::Snapshot snapshot = replica_->snapshot();
+  mind_ = make_mind_(stage_.plan.policy, snapshot);
+  replica_ = std::make_unique<core::Scheduler>(stage_.plan.policy, snapshot);
+  outbox_ = {};
+  inbox_.clear();
+  requests_.clear();
+  links_.clear();
+  pause_ahead_ = {};
+  next_task_ = history_.num_accepted_of(core::OwnerId(0));
+  is_input_open_ = !history_.is_input_ended();
+  surroundings_.mourn(downtime);
+  paused_until_ = stage_.now() + downtime;
+  alarm_.set(paused_until_);
+}
+
 void SimMaster::set_alarm() {
   const core::Time now = stage_.now();
   if (!inbox_.empty() || !requests_.empty()) return alarm_.set(now);
+  require(scheduler().next_deadline() > now, "the scheduler wants to be called without end");
+  require(scheduler().next_deadline() <= history_.next_deadline(), "the scheduler lets a deadline pass");
   core::Time next = std::min(scheduler().next_deadline(), now + stage_.plan.heartbeat);
-  require(next > now, "the scheduler wants to be called without end");
   if (is_input_open_ && next_task_ < stage_.plan.tasks.size())
     if (const core::Time available = stage_.plan.tasks[next_task_].available_at; available > now)
       next = std::min(next, available);
@@ -123,7 +166,7 @@ void SimMaster::take(const ArrivingGroup& group) {
   const core::GroupId id = scheduler().next_group();
   const core::WorkerId first = scheduler().next_worker();
   handle(event::GroupFormed{group.source, static_cast<std::uint32_t>(group.workers.size()), ""});
-  surroundings_.admit(id, first, group.workers);
+  if (!downtime_) surroundings_.admit(id, first, group.workers);
 }
 
 void SimMaster::take_input() {
@@ -151,29 +194,37 @@ void SimMaster::handle(const core::Event& event) {
     for (const core::Command& command : outbox.commands) stage_.trace.note("    -> ", text(command));
   }
   history_.observe(event, outbox, stage_.now());
-  if (mind_->is_true_to_itself() && !outbox.facts.empty()) {
-    for (const core::Fact& fact : outbox.facts) replica_.apply(fact);
-    compare_replica();
-  }
-  std::move(outbox.commands.begin(), outbox.commands.end(), std::back_inserter(commands_));
-  if (stage_.plan.performs_at_once) commit();
+  std::move(outbox.facts.begin(), outbox.facts.end(), std::back_inserter(outbox_.facts));
+  std::move(outbox.commands.begin(), outbox.commands.end(), std::back_inserter(outbox_.commands));
+  if (stage_.plan.performs_at_once && !downtime_) commit();
+}
+
+void SimMaster::commit() {
+  record();
+  for (core::Command& command : std::exchange(outbox_.commands, {}))
+    std::visit([this](auto& c) { perform(c); }, command);
+}
+
+void SimMaster::record() {
+  const std::vector<core::Fact> facts = std::exchange(outbox_.facts, {});
+  if (facts.empty()) return;
+  for (const core::Fact& fact : facts) replica_->apply(fact);
+  compare_replica();
 }
 
 /// Pauses before retries are over by themselves, which is no fact.
 void SimMaster::compare_replica() const {
   core::Counts live = scheduler().counts();
-  core::Counts replayed = replica_.counts();
+  core::Counts replayed = replica_->counts();
   require(live.ready + live.delayed == replayed.ready + replayed.delayed, "replay has another number of waiting tasks");
   live.ready = live.delayed = replayed.ready = replayed.delayed = 0;
   require(live == replayed, "replay counts otherwise");
-  require(scheduler().num_workers() == replica_.num_workers() && scheduler().num_slots() == replica_.num_slots(),
+  require(scheduler().num_workers() == replica_->num_workers() && scheduler().num_slots() == replica_->num_slots(),
           "replay has other workers");
-  require(scheduler().next_group() == replica_.next_group() && scheduler().next_worker() == replica_.next_worker(),
+  require(scheduler().next_group() == replica_->next_group() && scheduler().next_worker() == replica_->next_worker(),
           "replay numbers otherwise");
-}
-
-void SimMaster::commit() {
-  for (core::Command& command : std::exchange(commands_, {})) std::visit([this](auto& c) { perform(c); }, command);
+  if (stage_.random.chance(kSnapshotShare))
+    require(scheduler().snapshot() == replica_->snapshot(), "replay would go on from elsewhere");
 }
 
 void SimMaster::perform(command::Welcome& command) {

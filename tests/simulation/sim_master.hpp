@@ -33,6 +33,8 @@ class Surroundings {
 
   /// The group is known: its processes may speak.
   virtual void admit(core::GroupId group, core::WorkerId first, const std::vector<PlannedWorker>& workers) = 0;
+  /// The master has died, and another will go on `downtime` later.
+  virtual void mourn(core::Duration downtime) = 0;
   /// More workers are asked for; to be answered by SimMaster::ask, soon or late.
   virtual void grow(std::uint32_t population) = 0;
 };
@@ -41,7 +43,7 @@ class SimMaster {
  public:
   using Request = std::variant<core::Event, ArrivingGroup>;
 
-  SimMaster(Stage& stage, std::unique_ptr<Mind> mind, History& history, Surroundings& surroundings);
+  SimMaster(Stage& stage, MindFactory make_mind, History& history, Surroundings& surroundings);
   SimMaster(const SimMaster&) = delete;
   SimMaster& operator=(const SimMaster&) = delete;
 
@@ -51,12 +53,16 @@ class SimMaster {
   /// Does nothing for so long; if `is_spoken_of`, the scheduler is told before.
   void pause(core::Duration length, bool is_spoken_of);
 
+  /// Dies in its next turn; another goes on from the records `downtime` later.
+  void crash(core::Duration downtime);
+
   [[nodiscard]] bool is_closed() const { return scheduler().phase() == core::Scheduler::Phase::closed; }
   [[nodiscard]] const core::Scheduler& scheduler() const { return mind_->scheduler(); }
 
  private:
   void receive(core::WorkerId from, ToMaster message);
   void turn();
+  void take_all();
   void take_messages();
   void take(core::WorkerId from, const message::Hello& hello);
   void take(core::WorkerId from, core::worker_command::Report& report);
@@ -69,8 +75,10 @@ class SimMaster {
   void set_alarm();
 
   void handle(const core::Event& event);
-  void compare_replica() const;
   void commit();
+  void record();
+  void compare_replica() const;
+  void die();
   void perform(core::command::Welcome& command);
   void perform(core::command::SendTicket& command);
   void perform(core::command::Recall& command);
@@ -86,19 +94,21 @@ class SimMaster {
   void keep_in_touch();
 
   Stage& stage_;
+  MindFactory make_mind_;
   std::unique_ptr<Mind> mind_;
-  core::Scheduler replica_;
+  std::unique_ptr<core::Scheduler> replica_;
   History& history_;
   Surroundings& surroundings_;
   Alarm alarm_;
   std::deque<std::pair<core::WorkerId, ToMaster>> inbox_;
   std::deque<Request> requests_;
-  std::vector<core::Command> commands_;
+  core::Outbox outbox_;
   std::map<core::WorkerId, core::Time> links_;  ///< -> when something was last sent there
   std::size_t next_task_ = 0;
   bool is_input_open_ = true;
   core::Time paused_until_{};
   core::Duration pause_ahead_{};
+  std::optional<core::Duration> downtime_;  ///< of the crash that comes with the next turn
 };
 
 }  // namespace drover::simulation

@@ -113,6 +113,7 @@ void SimWorker::take(const core::command::Recall& message) {
 
 void SimWorker::take(const core::command::Kill& message) {
   handle(worker_event::KillArrived{message.attempts});
+  require_ending(message.attempts);
 }
 
 void SimWorker::take(const core::command::Drain& message) {
@@ -128,6 +129,17 @@ void SimWorker::take_drain(bool now) {
     handle(worker_event::DrainArrived{now});
   else
     perform(core::worker_command::Leave{});
+  if (!now) return;
+  for (const auto& [attempt, running] : running_) require_ending({attempt});
+}
+
+/// Those of `attempts` that execute are about to end.
+void SimWorker::require_ending(const std::vector<core::AttemptId>& attempts) const {
+  for (const core::AttemptId attempt : attempts) {
+    const auto found = running_.find(attempt);
+    require(found == running_.end() || found->second.ends <= stage_.now() + stage_.plan.longest_delay,
+            "an attempt that is to be killed goes on");
+  }
 }
 
 void SimWorker::take(const message::Ping&) {

@@ -60,6 +60,7 @@ class SimWorker {
   void perform(const core::worker_command::Leave& command);
   void perform(const core::worker_command::Abandon& command);
 
+  void require_ending(const std::vector<core::AttemptId>& attempts) const;
   [[nodiscard]] Running draw_running(const core::TaskSpec& spec);
   void end(Process::State how);
   void set_alarm();

@@ -20,11 +20,11 @@ constexpr std::uint32_t kFreshHost = 1000;
 
 }  // namespace
 
-World::World(const Plan& plan, std::unique_ptr<Mind> mind, Coverage& coverage, bool is_traced)
+World::World(const Plan& plan, const MindFactory& make_mind, Coverage& coverage, bool is_traced)
     : plan_(plan),
       stage_(plan, is_traced),
       history_(plan, stage_.reality, coverage),
-      master_(stage_, std::move(mind), history_, *this),
+      master_(stage_, make_mind, history_, *this),
       coverage_(coverage) {}
 
 Verdict World::run() {
@@ -45,6 +45,7 @@ void World::play() {
   while (!is_over()) {
     require(!stage_.timeline.empty(), "nothing will ever happen again");
     stage_.timeline.step();
+    if (master_.is_closed() && !closed_) closed_ = stage_.now();
     judge_progress();
   }
   history_.conclude(master_.scheduler().counts());
@@ -77,10 +78,9 @@ void World::judge_progress() {
 void World::judge_abandonment() const {
   if (!plan_.is_sound || plan_.has(Kind::pause) || plan_.has(Kind::spoken_pause) || plan_.growth.blocks) return;
   for (const auto& worker : workers_) {
-    const Process* process = stage_.reality.find(worker->id());
-    if (process->state != Process::State::abandoned) continue;
-    require(process->is_cut || process->is_falsely_accused || process->frozen_until > Time{} || master_.is_closed(),
-            "a worker abandoned a master that talks to it");
+    const Process& process = *stage_.reality.find(worker->id());
+    if (process.state != Process::State::abandoned || process.is_cut || process.is_falsely_accused) continue;
+    require(process.ended >= closed_, "a worker abandoned a master that talks to it");
   }
 }
 
@@ -126,6 +126,17 @@ void World::admit(core::GroupId group, core::WorkerId first, const std::vector<P
   }
 }
 
+/// Those that came with the master die with it; those that joined see it go silent.
+void World::mourn(Duration downtime) {
+  for (; num_past_workers_ < workers_.size(); ++num_past_workers_) {
+    SimWorker& worker = *workers_[num_past_workers_];
+    if (stage_.random.chance(0.7)) worker.die();
+    worker.cut();
+    stage_.network.close(worker.id(), true);
+  }
+  stage_.timeline.after(downtime, [this] { bring_group(core::GroupSource::world, stage_.random.between(1U, 4U)); });
+}
+
 void World::grow(std::uint32_t population) {
   Random& random = stage_.random;
   if (stage_.now() < plan_.faults_end && random.chance(plan_.growth.is_lost)) {
@@ -154,6 +165,8 @@ void World::strike(const PlannedFault& fault) {
     case Kind::cut:
     case Kind::false_alarm:
       return strike_worker(fault);
+    case Kind::crash:
+      return master_.crash(fault.length);
     case Kind::pause:
       return master_.pause(fault.length, false);
     case Kind::spoken_pause:
@@ -257,7 +270,7 @@ std::vector<core::TaskId> World::draw_cancellation() {
 }
 
 Verdict run_world(const Plan& plan, const MindFactory& make_mind, Coverage& coverage, bool is_traced) {
-  return World(plan, make_mind(plan.policy), coverage, is_traced).run();
+  return World(plan, make_mind, coverage, is_traced).run();
 }
 
 }  // namespace drover::simulation

@@ -28,13 +28,14 @@ struct Verdict {
 
 class World final : private Surroundings {
  public:
-  World(const Plan& plan, std::unique_ptr<Mind> mind, Coverage& coverage, bool is_traced);
+  World(const Plan& plan, const MindFactory& make_mind, Coverage& coverage, bool is_traced);
 
   /// Lets everything happen. Once.
   [[nodiscard]] Verdict run();
 
  private:
   void admit(core::GroupId group, core::WorkerId first, const std::vector<PlannedWorker>& workers) override;
+  void mourn(core::Duration downtime) override;
   void grow(std::uint32_t population) override;
 
   void schedule();
@@ -62,6 +63,8 @@ class World final : private Surroundings {
   std::uint64_t num_submitted_ = 0;
   std::uint64_t num_facts_seen_ = 0;
   core::Time last_progress_{};
+  std::size_t num_past_workers_ = 0;  ///< of masters that died
+  std::optional<core::Time> closed_;
 };
 
 /// Runs the world of `plan`; never throws.
