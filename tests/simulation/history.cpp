@@ -540,8 +540,11 @@ void History::judge_absence(const Group& group) const {
 
 // --- the run ----------------------------------------------------------------------------------
 
+/// What ended under earlier masters is left alone: else a run that was halted could not be resumed.
 bool History::is_halt_reached() const {
-  return policy().halt.is_reached(counts_.accepted, counts_.succeeded, counts_.unsuccessful());
+  const core::Counts& before = counts_at_start_;
+  return policy().halt.is_reached(counts_.accepted - before.ended(), counts_.succeeded - before.succeeded,
+                                  counts_.unsuccessful() - before.unsuccessful());
 }
 
 bool History::lacks_workers() const {
@@ -613,6 +616,7 @@ void History::restart() {
   stop_.reset();
   leave_until_.reset();
   count("masters died");
+  counts_at_start_ = counts_;
 }
 
 core::Time History::next_deadline() const {

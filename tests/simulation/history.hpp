@@ -177,6 +177,7 @@ class History {
   std::uint32_t next_group_ = 0;
   std::uint32_t next_worker_ = 1;
   core::Counts counts_;
+  core::Counts counts_at_start_;  ///< of the present master
   std::uint64_t num_dispatched_ = 0;
   bool is_input_ended_ = false;
   bool is_held_ = false;
