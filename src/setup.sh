@@ -10,7 +10,7 @@ packages=(
   libopenmpi-dev openmpi-bin openssh-client
   libboost-mpi-dev libboost-serialization-dev libcli11-dev libspdlog-dev nlohmann-json3-dev
   libsqlitecpp-dev libsqlite3-dev
-  catch2 bats procps
+  catch2 bats procps sqlite3
 )
 
 as_root() {

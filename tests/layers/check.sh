@@ -6,7 +6,7 @@ set -euo pipefail
 src=$1 layers_file=$2
 
 declare -A rank=([support]=0 [core]=1 [wire]=2 [journal]=3 [transport]=3 [exec]=3 [control]=3 [runtime]=4
-  [input]=5 [output]=6 [client]=7 [cli]=8)
+  [input]=5 [output]=6 [client]=7 [records]=8 [cli]=9)
 declare -A links reachable
 faults=0
 fault() {
@@ -32,7 +32,7 @@ reach() {
 # The layer that a path below drover/ belongs to.
 layer_of() {
   case $1 in
-    cli/input/* | cli/output/* | cli/client/*) cut -d/ -f2 <<<"$1" ;;
+    cli/input/* | cli/output/* | cli/client/* | cli/records/*) cut -d/ -f2 <<<"$1" ;;
     *) echo "${1%%/*}" ;;
   esac
 }

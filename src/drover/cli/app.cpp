@@ -9,6 +9,7 @@
 #include "drover/cli/config_command.hpp"
 #include "drover/cli/exit_status.hpp"
 #include "drover/cli/input/input.hpp"
+#include "drover/cli/records/record_commands.hpp"
 #include "drover/cli/run_command.hpp"
 #include "drover/cli/standard_streams.hpp"
 #include "drover/cli/stored_run.hpp"
@@ -118,6 +119,7 @@ int dispatch(const std::vector<std::string>& args) {
   RunSubcommand config_subcommand;
   config_subcommand.declare(app, "config", "Print the effective options of 'run' and where each comes from");
   ClientCommands client_commands(app);
+  const RecordCommands record_commands(app);
 
   WorkerCommandOptions worker_options;
   const CLI::App* worker = declare_worker_command(app, worker_options);
@@ -140,6 +142,7 @@ int dispatch(const std::vector<std::string>& args) {
   if (relay->parsed()) return run_relay_command(relay_options);
   if (worker_rank->parsed()) return run_worker_rank(rank_slots);
   if (const std::optional<int> status = client_commands.run(split.sources)) return *status;
+  if (const std::optional<int> status = record_commands.run()) return *status;
   std::optional<journal::RunDescription> resumed = resumed_run(run_subcommand);
   std::vector<Setting> settings = resolve_settings(*run_subcommand.app);
   return run({run_subcommand.options, std::move(split.sources), std::move(settings), args, std::move(resumed)});

@@ -324,6 +324,7 @@ void Batch::catch_up() {
   journal::for_each_ended(run_, store_.directory(), first, [this](const journal::EndedTask& task) {
     printer_.deliver(task.attempt, task.tag,
                      task.attempt.task < open_run_.first_unshown ? journal::StoredOutput{} : task.output);
+    return true;
   });
 }
 

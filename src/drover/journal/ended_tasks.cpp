@@ -74,7 +74,7 @@ std::function<std::string(core::TaskId)> task_history(const RunDirectory& run) {
 }
 
 void for_each_ended(const RunDirectory& run, const std::filesystem::path& outputs, core::TaskId first,
-                    const std::function<void(const EndedTask&)>& visit) {
+                    const std::function<bool(const EndedTask&)>& visit) {
   std::unordered_map<core::TaskId, OutputEntry> entries;
   read_index(index_path(outputs), [&](const OutputEntry& entry) {
     if (entry.attempt.task >= first) entries[entry.attempt.task] = entry;
@@ -92,7 +92,7 @@ void for_each_ended(const RunDirectory& run, const std::filesystem::path& output
       task.tag = select.getColumn(2).getString();
       const auto entry = entries.find(task.attempt.task);
       if (entry != entries.end() && entry->second.attempt == task.attempt) task.output = entry->second.output;
-      visit(task);
+      if (!visit(task)) break;
     }
     return 0;
   });

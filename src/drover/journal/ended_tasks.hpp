@@ -25,8 +25,8 @@ struct EndedTask {
 };
 
 /// The tasks from `first` on that have ended, in order, with the output that is in the store at
-/// `outputs`. Memory: the outputs of these.
+/// `outputs`; until `visit` returns false. Memory: where the outputs of these are.
 void for_each_ended(const RunDirectory& run, const std::filesystem::path& outputs, core::TaskId first,
-                    const std::function<void(const EndedTask&)>& visit);
+                    const std::function<bool(const EndedTask&)>& visit);
 
 }  // namespace drover::journal

@@ -1,0 +1,185 @@
+#!/usr/bin/env bats
+# Runs that are taken up again, and what reads their records. DROVER is the program under test.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+  cd "$BATS_TEST_TMPDIR" || return 1
+  unset DROVER_RUN_DIR
+  export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+}
+
+teardown() {
+  # shellcheck disable=SC2046  # several numbers
+  kill -KILL $(jobs -p) 2>/dev/null || true
+}
+
+drover() { "$DROVER" "$@"; }
+
+# Runs drover in the background; `$!` is its own process.
+start_drover() { "$DROVER" "$@" 3>&- & }
+
+query() { sqlite3 -readonly "$1/run.db" "$2"; }
+
+# until_true DEADLINE_S COMMAND...
+until_true() {
+  local deadline=$((SECONDS + $1))
+  shift
+  until "$@"; do
+    [ $SECONDS -lt $deadline ] || { echo "not in time: $*" >&2; return 1; }
+    sleep 0.05
+  done
+}
+
+# has_lines FILE NUM
+has_lines() { [ "$(wc -l <"$1" 2>/dev/null || echo 0)" -ge "$2" ]; }
+
+master_pid() { sed 's/^process \([0-9]*\) .*/\1/' "$1/master.lock"; }
+
+# Starts tasks of 20 ms that append their number to `effects`, and kills the master amid them.
+killed_run() {
+  for i in $(seq 150); do echo "sleep 0.02; echo $i >>effects; echo out $i"; done >tasks.txt
+  start_drover run -j 2 --max-rollovers 0 --run-dir run "$@" tasks.txt >out1 2>err1
+  until_true 60 has_lines effects 40
+  kill -KILL "$(master_pid run)"
+  wait $! || true
+}
+
+@test "a run whose master was killed goes on from its directory, losing and doubling no output" {
+  killed_run -k
+  grep -q 'drover run --resume' err1
+  [ "$(query run "SELECT succeeded < 150 FROM progress")" = 1 ]
+  run -0 --separate-stderr drover run --resume run
+  printf '%s\n' "${lines[@]}" >out2
+  seq 150 | sed 's/^/out /' | cmp - <(drover output --run run)
+  cat out1 out2 | sort -u | cmp - <(seq 150 | sed 's/^/out /' | sort)
+  [ "$(tail -n +2 run/joblog.tsv | cut -f 1 | sort -n | uniq | wc -l)" = 150 ]
+  [ "$(tail -n +2 run/joblog.tsv | wc -l)" = 150 ]
+  [ "$(query run "SELECT count(*) FROM tasks WHERE state = 'succeeded'")" = 150 ]
+  [ "$(sort effects | uniq | wc -l)" = 150 ]
+}
+
+@test "a supervisor takes a killed master's run up by itself" {
+  for i in $(seq 100); do echo "sleep 0.02; echo $i >>effects; echo out $i"; done >tasks.txt
+  start_drover run -j 2 --run-dir run tasks.txt >out 2>err
+  until_true 60 has_lines effects 30
+  kill -KILL "$(master_pid run)"
+  wait $!
+  [ "$(query run "SELECT count(*) FROM tasks WHERE state = 'succeeded'")" = 100 ]
+  grep -q 'rollover 1 of' err
+}
+
+@test "a finished run says so and runs nothing" {
+  drover run -j 1 -q --run-dir run 'echo {} >>effects' ::: a b
+  run -0 drover run --resume run
+  [[ $output == *"is finished: 2 tasks, 2 succeeded"* ]]
+  [ "$(wc -l <effects)" = 2 ]
+}
+
+@test "what failed runs again, or what a condition says, and nothing else" {
+  run -1 drover run -j 2 -q --run-dir run 'echo {} >>effects; test {} != b || test -e fixed' ::: a b c
+  touch fixed
+  run -0 drover run --resume-failed run
+  [ "$(sort effects | tr '\n' ' ')" = 'a b b c ' ]
+  run -0 drover run --resume run --rerun "tag = 'c'"
+  [ "$(sort effects | tr '\n' ' ')" = 'a b b c c ' ]
+  run -125 drover run --resume run --rerun "nonsense"
+  [[ $output == *"'nonsense' is no condition"* ]]
+  [ "$(query run "SELECT group_concat(state) FROM tasks")" = succeeded,succeeded,succeeded ]
+}
+
+@test "options, order and place are those that the run was started with" {
+  mkdir elsewhere
+  # shellcheck disable=SC2016  # for the shell of the tasks
+  run -2 drover run -j 1 --slots 2 --tag -k --env GREETING=hello --run-dir run 'echo $GREETING {} $(pwd); test -e fixed' ::: a b
+  touch fixed
+  cd elsewhere
+  run -0 --separate-stderr drover run --resume-failed ../run
+  [ "${lines[0]}" = "a	hello a $BATS_TEST_TMPDIR" ]
+  [ "${lines[1]}" = "b	hello b $BATS_TEST_TMPDIR" ]
+}
+
+@test "an input that has changed is refused, followed or ended, as asked" {
+  interrupt_amid_a_file() {
+    rm -rf run effects
+    for i in $(seq 100); do echo "sleep 0.05; echo $i >>effects"; done >tasks.txt
+    start_drover run -j 2 -q --prefetch 0 --run-dir run tasks.txt 2>/dev/null
+    until_true 60 has_lines effects 5
+    kill -TERM $!
+    wait $! || true
+    sed -i '1s/.*/echo other/; $a echo last >>effects' tasks.txt
+  }
+  interrupt_amid_a_file
+  run -125 drover run --resume run
+  [[ $output == *"the input has changed"*"task 1 was 'sleep 0.05; echo 1 >>effects' and is 'echo other'"* ]]
+  run -0 drover run --resume run --changed-input follow
+  [ "$(query run "SELECT accepted || ' ' || succeeded FROM progress")" = '101 101' ]
+  grep -q last effects
+  interrupt_amid_a_file
+  accepted=$(query run "SELECT accepted FROM progress")
+  run -0 drover run --resume run --changed-input end
+  [ "$(query run "SELECT accepted || ' ' || succeeded FROM progress")" = "$accepted $accepted" ]
+}
+
+@test "of a pipe, what was taken is run; the rest is taken from a new one if there is one" {
+  { for i in $(seq 30); do echo "echo $i >>effects; sleep 0.02"; done; exec sleep 60; } 3>&- | "$DROVER" run -j 2 -q --run-dir run - 2>/dev/null 3>&- &
+  until_true 60 has_lines effects 10
+  kill -TERM "$(master_pid run)"
+  wait $! || true
+  run -0 drover run --resume run
+  [[ $output == *"standard input cannot be read again"* ]]
+  run -0 drover run --resume run - <<<'echo more >>effects'
+  grep -q more effects
+  [ "$(query run "SELECT count(*) FROM tasks WHERE state <> 'succeeded'")" = 0 ]
+}
+
+@test "two masters on one run are refused" {
+  start_drover run -j 1 -q --run-dir run 'touch started; sleep 600; : {}' ::: a
+  until_true 60 test -e started
+  run -125 drover run --resume run
+  [[ $output == *"is going on: process "* ]]
+  kill -TERM $!
+  wait $! || [ $? = 143 ]
+}
+
+@test "a job log of GNU parallel is a starting point" {
+  printf '%s\n' 'Seq	Host	Starttime	JobRuntime	Send	Receive	Exitval	Signal	Command' \
+    '1	:	1700000000.000	     0.500	0	2	0	0	echo a >>effects' \
+    '2	:	1700000000.000	     0.500	0	2	1	0	echo b >>effects' >log
+  run -125 drover run -j 1 --joblog-import log --run-dir other 'echo {} >>effects' ::: x b c
+  [[ $output == *"task 1 is 'echo x >>effects', and another command in 'log' line 2"* ]]
+  run -0 drover run -j 1 --joblog-import log --run-dir run 'echo {} >>effects' ::: a b c
+  [ "$(tr '\n' ' ' <effects)" = 'b c ' ]
+  [ "$(query run "SELECT round(runtime, 1) FROM tasks WHERE id = 1")" = 0.5 ]
+}
+
+@test "results, outputs and runs are read while a run goes on" {
+  has_succeeded() { drover runs --json | grep -q "\"succeeded\":$1"; }
+  start_drover run -j 2 -q 'echo out {}; echo err {} >&2; case {} in b) exit 3;; d) touch started; sleep 600;; esac' \
+    ::: a b c d 2>/dev/null
+  until_true 60 test -e started
+  until_true 20 has_succeeded 2
+  run -0 drover runs
+  [[ ${lines[1]} == running* ]]
+  run -0 --separate-stderr drover results
+  [ "${#lines[@]}" = 4 ]
+  [[ ${lines[2]} == 2$'\t'failed$'\t'1$'\t'3$'\t'0* ]]
+  run -0 --separate-stderr drover results --failed --format json
+  [[ $output == *'"tag":"b"'*'"exit":3'*'"stderr_tail":"err b"'* ]]
+  run -0 --separate-stderr drover output 1,3
+  [ "$output" = $'out a\nout c' ]
+  # shellcheck disable=SC2154  # set by run
+  [ "$stderr" = $'err a\nerr c' ]
+  run -125 drover output 4
+  kill -TERM $!
+  wait $! || [ $? = 143 ]
+  run -0 drover runs
+  [[ ${lines[1]} == stopped* ]]
+}
+
+@test "a failed command's script runs it again" {
+  run -2 drover run -j 1 -q --run-dir run 'echo {} >>effects; false' ::: "it's" b
+  drover results run --failed --format sh >again.sh
+  sh again.sh || true
+  [ "$(tr '\n' ' ' <effects)" = "it's b it's b " ]
+}
