@@ -44,8 +44,14 @@ drover() {
 }
 
 # The way a run is started: tests that say `for start in "${starts[@]}"` hold for both.
+# shellcheck disable=SC2034 # the tests use it
 starts=(locally under_mpirun)
-locally() { "$DROVER" run -j 2 "$@"; }
+locally() {
+  case " $* " in
+    *' -j '*) "$DROVER" run "$@" ;;
+    *) "$DROVER" run -j 2 "$@" ;;
+  esac
+}
 under_mpirun() { by_mpirun "$DROVER" run "$@"; }
 
 # show: for the reader of a failure.
@@ -106,4 +112,9 @@ has_event() {
 # no_process PATTERN: none is left whose command line has this.
 no_process() {
   ! pgrep -f -- "$1" >/dev/null
+}
+
+# lacks GREP_ARGUMENT...: grep finds nothing. (A `!` in the middle of a test would not fail it.)
+lacks() {
+  ! grep "$@"
 }

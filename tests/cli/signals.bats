@@ -1,4 +1,6 @@
 #!/usr/bin/env bats
+# What is in single quotes is for the shell of a task; `load` brings what is not assigned here.
+# shellcheck disable=SC1003,SC1007,SC2010,SC2012,SC2016,SC2030,SC2031,SC2034,SC2086,SC2154
 # What ends a run from outside, and that nothing lives on.
 
 load lib

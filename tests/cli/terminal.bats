@@ -1,4 +1,6 @@
 #!/usr/bin/env bats
+# What is in single quotes is for the shell of a task; `load` brings what is not assigned here.
+# shellcheck disable=SC1003,SC1007,SC2010,SC2012,SC2016,SC2030,SC2031,SC2034,SC2086,SC2154
 # What a person at a terminal sees.
 
 load lib
@@ -26,6 +28,9 @@ screen() {
 shows() {
   screen | grep -qE -- "$1"
 }
+hides() {
+  ! shows "$@"
+}
 
 progress='done, [0-9]+ failed, [0-9]+ running, [0-9]+\+? queued'
 
@@ -39,7 +44,7 @@ progress='done, [0-9]+ failed, [0-9]+ running, [0-9]+\+? queued'
   waits_for test -e end
   screen
   [ "$(cat end)" -eq 1 ]
-  ! shows "$progress"
+  hides "$progress"
   for i in 1 2 3 4; do shows "^output of $i$"; done
   shows '4 tasks: 3 succeeded, 1 failed in '
 }
@@ -57,7 +62,7 @@ progress='done, [0-9]+ failed, [0-9]+ running, [0-9]+\+? queued'
   waits_for test -e end
   [ "$(cat end)" -eq 0 ]
   shows '^second$'
-  ! shows "$progress"
+  hides "$progress"
 }
 
 @test "Ctrl-C once, and what it has done; then again" {
@@ -75,10 +80,10 @@ progress='done, [0-9]+ failed, [0-9]+ running, [0-9]+\+? queued'
 @test "no progress line with --no-progress or --quiet, nor when standard error is no terminal" {
   in_terminal "for how in --no-progress --quiet; do '$DROVER' run -j 1 \$how 'sleep 0.5 # {}' ::: 1 2>&1; done; '$DROVER' run -j 1 'sleep 0.5 # {}' ::: 1 2>err"
   until [ -e end ]; do
-    ! shows "$progress"
+    hides "$progress"
     sleep 0.05
   done
-  ! grep -qE "$progress" err
+  lacks -qE "$progress" err
 }
 
 @test "outputs that end within a line are not touched" {

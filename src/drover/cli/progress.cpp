@@ -64,8 +64,7 @@ std::string Progress::text(const core::Scheduler& scheduler, core::Time now) {
           std::to_string(scheduler.num_busy_workers()) + "/" + std::to_string(scheduler.num_workers()) + " busy | " +
           support::format_duration(now - started_);
   // How long it will take is only known once all of it is.
-  if (is_input_ended_ && rate > 0)
-    text += ", ETA " + eta_text(static_cast<double>(counts.unfinished()) / rate);
+  if (is_input_ended_ && rate > 0) text += ", ETA " + eta_text(static_cast<double>(counts.unfinished()) / rate);
   return text;
 }
 

@@ -12,6 +12,12 @@ void TaintWatch::on(const core::fact::WorkerJoined& fact) {
   if (!is_joined && fact.host != own_host_) remote_[fact.worker] = fact.host;
 }
 
+void TaintWatch::on(const core::fact::GroupEnded& fact) {
+  const auto source = sources_.extract(fact.group);
+  if (source && source.mapped() == core::GroupSource::spawn && fact.how == core::GroupEnd::lost)
+    recruiter_.forbid_spawn("a spawned group was lost, after which MPI hangs in another spawn; groups can still join");
+}
+
 void TaintWatch::on(const core::fact::WorkerEnded& fact) {
   const auto worker = remote_.extract(fact.worker);
   if (!worker || fact.how != core::WorkerEnd::lost) return;

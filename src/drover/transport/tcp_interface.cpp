@@ -13,6 +13,8 @@
 #include <string>
 #include <string_view>
 
+#include "drover/transport/mpi_session.hpp"
+
 namespace drover::transport {
 
 namespace {
@@ -77,6 +79,8 @@ TcpInterfaceChoice::TcpInterfaceChoice() {
   if (is_chosen()) return;
   const std::string name = interface_of_default_route().value_or(first_interface());
   is_ours_ = ::setenv(kInclude, name.c_str(), 1) == 0;
+  // Open MPI 5's default finds no way to a spawned process on the same host through one interface.
+  if (is_open_mpi_5()) ::setenv("OMPI_MCA_reachable", "weighted", 0);
 }
 
 TcpInterfaceChoice::~TcpInterfaceChoice() {

@@ -112,6 +112,20 @@ void CommandTemplate::append_argument(std::string& command, const Part& part,
   if (index >= 0 && index < num) append_quoted(command, formed(arguments[static_cast<std::size_t>(index)], part.form));
 }
 
+namespace {
+
+/// As dirname(1) has it: slashes at the end are not part of a name.
+std::string_view directory_of(std::string_view path) {
+  const std::size_t end = path.find_last_not_of('/');
+  if (end == std::string_view::npos) return path.empty() ? "." : "/";
+  const std::size_t slash = path.rfind('/', end);
+  if (slash == std::string_view::npos) return ".";
+  const std::string_view directory = path.substr(0, path.find_last_not_of('/', slash) + 1);
+  return directory.empty() ? "/" : directory;
+}
+
+}  // namespace
+
 std::string_view CommandTemplate::formed(std::string_view argument, Form form) {
   const std::size_t slash = argument.rfind('/');
   const std::string_view base = slash == std::string_view::npos ? argument : argument.substr(slash + 1);
@@ -127,9 +141,7 @@ std::string_view CommandTemplate::formed(std::string_view argument, Form form) {
     case Form::base_name:
       return base;
     case Form::directory:
-      if (slash == std::string_view::npos) return ".";
-      argument = argument.substr(0, argument.find_last_not_of('/', slash) + 1);
-      return argument.empty() ? "/" : argument;
+      return directory_of(argument);
     case Form::base_name_no_extension:
       return without_extension(base, base);
   }

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "drover/support/error.hpp"
+
 namespace drover::cli {
 
 namespace {
@@ -26,24 +28,36 @@ core::TaskSpec command(std::string payload) {
 
 }  // namespace
 
+/// What came before damage is given out first.
 runtime::TaskSource::Batch TaskFileSource::pull(std::size_t max) {
+  if (damage_) std::rethrow_exception(damage_);
   Batch batch;
+  try {
+    fill(batch, max);
+  } catch (const Error&) {
+    if (batch.tasks.empty()) throw;
+    damage_ = std::current_exception();
+    batch.state = State::more;
+  }
+  return batch;
+}
+
+void TaskFileSource::fill(Batch& batch, std::size_t max) {
   std::string record;
   while (batch.tasks.size() < max) {
     switch (reader_.try_next(record)) {
       case RecordReader::State::would_block:
         batch.state = State::would_block;
-        return batch;
+        return;
       case RecordReader::State::end:
         finish_command(batch.tasks);
         batch.state = State::end;
-        return batch;
+        return;
       case RecordReader::State::record:
         take(std::move(record), batch.tasks);
         break;
     }
   }
-  return batch;
 }
 
 void TaskFileSource::take(std::string record, std::vector<core::TaskSpec>& tasks) {

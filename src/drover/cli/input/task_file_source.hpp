@@ -1,6 +1,8 @@
 // Commands, one a line.
 #pragma once
 
+#include <exception>
+
 #include "drover/cli/input/record_reader.hpp"
 #include "drover/runtime/task_source.hpp"
 
@@ -18,6 +20,7 @@ class TaskFileSource final : public runtime::TaskSource {
   [[nodiscard]] int wait_fd() const override { return reader_.wait_fd(); }
 
  private:
+  void fill(Batch& batch, std::size_t max);
   void take(std::string record, std::vector<core::TaskSpec>& tasks);
   void finish_command(std::vector<core::TaskSpec>& tasks);
 
@@ -25,6 +28,7 @@ class TaskFileSource final : public runtime::TaskSource {
   bool null_separated_;
   std::string continued_;
   bool is_continued_ = false;
+  std::exception_ptr damage_;  ///< found behind tasks that were given out
 };
 
 }  // namespace drover::cli

@@ -33,26 +33,38 @@ TemplateSource::TemplateSource(CommandTemplate command, ColumnSplitter splitter,
   }
 }
 
+/// What came before damage is given out first.
 runtime::TaskSource::Batch TemplateSource::pull(std::size_t max) {
+  if (damage_) std::rethrow_exception(damage_);
   Batch batch;
+  try {
+    fill(batch, max);
+  } catch (const Error&) {
+    if (batch.tasks.empty()) throw;
+    damage_ = std::current_exception();
+    batch.state = State::more;
+  }
+  return batch;
+}
+
+void TemplateSource::fill(Batch& batch, std::size_t max) {
   const bool has_empty_source =
       std::any_of(others_.begin(), others_.end(), [](const std::vector<Columns>& source) { return source.empty(); });
   if (has_empty_source) {
     batch.state = State::end;
-    return batch;
+    return;
   }
   while (batch.tasks.size() < max) {
     if (!current_) {
       const RecordReader::State state = next_first();
       if (state != RecordReader::State::record) {
         batch.state = state == RecordReader::State::end ? State::end : State::would_block;
-        return batch;
+        return;
       }
     }
     add_task(batch.tasks);
     if (!advance_others()) current_.reset();
   }
-  return batch;
 }
 
 RecordReader::State TemplateSource::next_first() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <optional>
 #include <regex>
 #include <string>
@@ -43,6 +44,7 @@ class TemplateSource final : public runtime::TaskSource {
   [[nodiscard]] int wait_fd() const override;
 
  private:
+  void fill(Batch& batch, std::size_t max);
   [[nodiscard]] RecordReader::State next_first();
   void add_task(std::vector<core::TaskSpec>& tasks);
   /// To the next combination of the others; false when all have been.
@@ -56,6 +58,7 @@ class TemplateSource final : public runtime::TaskSource {
   std::vector<std::size_t> positions_;  ///< in each of the others
   std::optional<Columns> current_;      ///< of the first source; none: take the next
   std::uint64_t number_ = 0;
+  std::exception_ptr damage_;  ///< found behind tasks that were given out
 };
 
 }  // namespace drover::cli
