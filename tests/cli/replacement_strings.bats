@@ -7,6 +7,7 @@ load lib
 
 # same_as_parallel TEMPLATE ARGUMENT...: what the commands print is the same, in order.
 same_as_parallel() {
+  command -v parallel >/dev/null || skip "GNU parallel is not installed"
   parallel --version >/dev/null 2>&1 || skip "GNU parallel is not installed"
   parallel -j 2 -k --will-cite "$@" >expected 2>/dev/null
   capture locally -k "$@"

@@ -7,6 +7,7 @@ load lib
 
 setup() {
   command -v tmux >/dev/null || skip "tmux is not installed"
+  command -v tmux >/dev/null || skip "tmux is not installed"
   clean_environment
   cd "$BATS_TEST_TMPDIR" || return 1
   socket=drover-test-$$-$BATS_TEST_NUMBER
