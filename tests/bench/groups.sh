@@ -35,7 +35,7 @@ for via in spawn join; do
     group=$((group + 1))
     for _ in $(seq 200); do start=$(first_start $group); [ -n "$start" ] && break; sleep 0.05; done
     sum=$(awk -v s="$sum" -v a="$begin" -v b="$start" 'BEGIN { printf "%.3f", s + b - a }')
-    "$DROVER" scale drain --run run --wait $group >/dev/null
+    "$DROVER" scale drain --run run --wait "group:$group" >/dev/null
     sleep 2
   done
   awk -v s="$sum" -v n="$rounds" -v b="$bare" -v v="$via" \
