@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <sstream>
+#include <thread>
 
 #include "drover/cli/client/host_slots.hpp"
 #include "drover/cli/exit_status.hpp"
@@ -27,7 +28,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr unsigned kMostPopulation = 4096;
-constexpr int kSignalBase = 128;
+/// A group that comes to nothing so often in a row has more than bad luck.
+constexpr int kMostFailures = 5;
+constexpr core::Duration kRejoinPause = std::chrono::seconds(1);
 
 void say(const std::string& line) {
   std::fprintf(stderr, "drover: %s\n", line.c_str());
@@ -37,8 +40,9 @@ void say(const std::string& line) {
 std::vector<std::string> relay_command(const std::string& target, const std::string& program) {
   const auto colon = target.find(':');
   const char* configured = std::getenv("DROVER_RELAY_AGENT");
-  std::istringstream words(
-      configured != nullptr && *configured != '\0' ? configured : "ssh -x -o BatchMode=yes -o ConnectTimeout=10");
+  std::istringstream words(configured != nullptr && *configured != '\0'
+                               ? configured
+                               : "ssh -x -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=5");
   std::vector<std::string> command;
   for (std::string word; words >> word;) command.push_back(word);
   command.push_back(target.substr(0, colon));
@@ -51,6 +55,7 @@ std::vector<std::string> relay_command(const std::string& target, const std::str
 runtime::JoinPlan plan_of(const WorkerCommandOptions& options) {
   runtime::JoinPlan plan;
   plan.program = fs::read_symlink("/proc/self/exe").string();
+  plan.target = options.join;
   std::error_code error;
   if (options.join.find('/') != std::string::npos || fs::is_directory(options.join, error)) {
     const auto colon = options.join.find(':');
@@ -112,15 +117,16 @@ CLI::App* declare_worker_command(CLI::App& app, WorkerCommandOptions& options) {
       ->envname("DROVER_PATIENCE")
       ->default_str(support::format_duration(options.patience))
       ->type_name("DURATION");
-  worker->add_flag("--rejoin", options.rejoin, "When the master is gone, wait for the next and join that")
+  worker->add_flag("--rejoin", options.rejoin, "When the master or the group is lost, join again, or the next master")
       ->envname("DROVER_REJOIN");
   return worker;
 }
 
 int run_worker_command(const WorkerCommandOptions& options) {
   const runtime::JoinPlan plan = plan_of(options);
-  while (true) {
+  for (int num_failures = 0;;) {
     const runtime::JoinEnd end = runtime::join(plan);
+    num_failures = end.has_joined ? 0 : num_failures + 1;
     switch (end.how) {
       case runtime::JoinEnd::How::left:
         say("the group has left");
@@ -131,8 +137,9 @@ int run_worker_command(const WorkerCommandOptions& options) {
         say(end.reason);
         return kInternalFailure;
       case runtime::JoinEnd::How::lost:
-        say(end.reason + (options.rejoin ? ": waiting for the next" : ""));
-        if (!options.rejoin) return kInternalFailure;
+        say(end.reason);
+        if (!options.rejoin || num_failures >= kMostFailures) return kInternalFailure;
+        std::this_thread::sleep_for(kRejoinPause);
         break;
     }
   }

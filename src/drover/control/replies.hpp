@@ -193,6 +193,12 @@ struct JoinAccepted {
   core::GroupId group;
 };
 
+/// The last reply to request::JoinAnnounce of a group that had joined: it is no longer part of the run.
+struct JoinEnded {
+  /// The master has given it up, and would have it again; else it left as it was asked to, or the run ends.
+  bool is_lost = false;
+};
+
 /// What is being waited for.
 struct Note {
   std::string text;
@@ -224,7 +230,7 @@ struct Refused {
 
 using Reply = std::variant<reply::Hello, reply::Status, reply::Submitted, reply::TaskResult, reply::SubmitEnd,
                            reply::Closed, reply::ScaleAdded, reply::Draining, reply::Drained, reply::Cancelled,
-                           reply::Stopping, reply::Explanation, reply::JoinAccepted, reply::Note, reply::Subscribed,
-                           reply::Event, reply::Missed, reply::RunOver, reply::Refused>;
+                           reply::Stopping, reply::Explanation, reply::JoinAccepted, reply::JoinEnded, reply::Note,
+                           reply::Subscribed, reply::Event, reply::Missed, reply::RunOver, reply::Refused>;
 
 }  // namespace drover::control

@@ -212,6 +212,11 @@ void fields(Archive& archive, reply::JoinAccepted& reply) {
 }
 
 template <class Archive>
+void fields(Archive& archive, reply::JoinEnded& reply) {
+  archive.required("lost", reply.is_lost);
+}
+
+template <class Archive>
 void fields(Archive& archive, reply::Note& reply) {
   archive.required("text", reply.text);
 }
@@ -268,6 +273,8 @@ template <>
 constexpr const char* kName<reply::Explanation> = "explanation";
 template <>
 constexpr const char* kName<reply::JoinAccepted> = "join_accepted";
+template <>
+constexpr const char* kName<reply::JoinEnded> = "join_ended";
 template <>
 constexpr const char* kName<reply::Note> = "note";
 template <>

@@ -49,6 +49,7 @@ void ControlDesk::on_request(control::RequestRef from, control::Request request)
 void ControlDesk::on_gone(control::ClientId client) {
   std::erase_if(submissions_, [&](const auto& entry) { return entry.second.from.client == client; });
   std::erase_if(leavings_, [&](const Leaving& leaving) { return leaving.from.client == client; });
+  std::erase_if(joined_, [&](const auto& entry) { return entry.second.client == client; });
   for (const Hiring& hiring : hirings_)
     if (hiring.from.client == client && hiring.is_joiner)
       for (const RecruitId recruit : hiring.on_their_way) recruiter_.withdraw(recruit);
@@ -263,7 +264,12 @@ void ControlDesk::settle(Hiring& hiring) {
   } else {
     if (!hiring.failures.empty()) server_.stream(hiring.from, reply::Note{hiring.failures});
     for (std::size_t i = 0; i + 1 < hiring.added.size(); ++i) server_.stream(hiring.from, hiring.added[i]);
-    server_.reply(hiring.from, hiring.added.back());
+    if (hiring.is_joiner) {
+      server_.stream(hiring.from, hiring.added.back());
+      joined_.insert_or_assign(hiring.added.back().group, hiring.from);
+    } else {
+      server_.reply(hiring.from, hiring.added.back());
+    }
   }
   hiring.is_answered = true;
 }
@@ -352,6 +358,13 @@ void ControlDesk::on(const core::fact::WorkerEnded& fact) {
     if (leaving.workers.empty()) server_.reply(leaving.from, leaving.drained);
   }
   std::erase_if(leavings_, [](const Leaving& leaving) { return leaving.workers.empty(); });
+}
+
+/// A group that was given up may be alive, and can come again; not when the run ends anyway.
+void ControlDesk::on(const core::fact::GroupEnded& fact) {
+  const auto joined = joined_.extract(fact.group);
+  if (joined)
+    server_.reply(joined.mapped(), reply::JoinEnded{fact.how == core::GroupEnd::lost && scheduler_->is_open()});
 }
 
 }  // namespace drover::runtime

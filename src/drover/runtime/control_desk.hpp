@@ -112,6 +112,7 @@ class ControlDesk final : public control::RequestHandler, public Observer {
   void on(const core::fact::GroupFormed& fact);
   void on(const core::fact::WorkerJoined& fact);
   void on(const core::fact::WorkerEnded& fact);
+  void on(const core::fact::GroupEnded& fact);
   void on(const core::fact::TaskEnded& fact);
   template <class Other>
   void on(const Other&) {}
@@ -140,6 +141,7 @@ class ControlDesk final : public control::RequestHandler, public Observer {
   std::map<core::WorkerId, std::string> hosts_;
   std::vector<Hiring> hirings_;
   std::vector<Leaving> leavings_;
+  std::map<core::GroupId, control::RequestRef> joined_;  ///< told when their group ends
 };
 
 }  // namespace drover::runtime

@@ -48,36 +48,45 @@ constexpr std::uint64_t kDrain = 3;
 /// A control channel to the master, direct or through a relay.
 class Channel {
  public:
-  /// Null when nobody answers (yet).
-  static std::unique_ptr<Channel> open(const JoinPlan& plan);
+  /// Null when nobody answers (yet), and then `reason` says why.
+  static std::unique_ptr<Channel> open(const JoinPlan& plan, std::string& reason);
   ~Channel();
 
   [[nodiscard]] int fd() const { return connection_.fd(); }
   void send(std::uint64_t id, control::AnyRequest request);
   /// The next reply that has come.
   [[nodiscard]] std::optional<control::ReplyLine> next();
-  /// Waits for one.
-  [[nodiscard]] std::optional<control::ReplyLine> wait(core::Duration limit);
+  /// Waits for one, unless a signal comes.
+  [[nodiscard]] std::optional<control::ReplyLine> wait(core::Duration limit, const SignalInbox& signals);
   [[nodiscard]] bool is_gone() const { return connection_.has_ended() || connection_.is_broken(); }
+  /// What the relay said last.
+  [[nodiscard]] std::string complaint();
 
  private:
-  Channel(support::UniqueFd socket, pid_t relay) : connection_(std::move(socket)), relay_(relay) {}
+  Channel(support::UniqueFd socket, pid_t relay, support::UniqueFd complaints)
+      : connection_(std::move(socket)), relay_(relay), complaints_(std::move(complaints)) {}
+  void end_relay();
 
   control::Connection connection_;
   pid_t relay_ = -1;
+  support::UniqueFd complaints_;  ///< standard error of the relay
 };
 
-std::unique_ptr<Channel> Channel::open(const JoinPlan& plan) {
+std::unique_ptr<Channel> Channel::open(const JoinPlan& plan, std::string& reason) {
   if (plan.relay.empty()) {
     control::Connected connected = control::connect_to(plan.run_dir);
-    if (!connected.socket) return nullptr;
-    return std::unique_ptr<Channel>(new Channel(std::move(connected.socket), -1));
+    if (connected.socket) return std::unique_ptr<Channel>(new Channel(std::move(connected.socket), -1, {}));
+    reason = std::strerror(connected.error);
+    return nullptr;
   }
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) < 0)
     throw system_error("cannot open a channel to the relay", errno);
   support::UniqueFd mine(ends[0]);
   const support::UniqueFd theirs(ends[1]);
+  if (::pipe2(ends.data(), O_CLOEXEC) < 0) throw system_error("cannot open a channel to the relay", errno);
+  support::UniqueFd complaints(ends[0]);
+  const support::UniqueFd complaining(ends[1]);
   std::vector<char*> argv;
   for (const std::string& word : plan.relay) argv.push_back(const_cast<char*>(word.c_str()));  // exec's signature
   argv.push_back(nullptr);
@@ -86,20 +95,40 @@ std::unique_ptr<Channel> Channel::open(const JoinPlan& plan) {
   if (pid == 0) {
     ::dup2(theirs.get(), STDIN_FILENO);
     ::dup2(theirs.get(), STDOUT_FILENO);
+    ::dup2(complaining.get(), STDERR_FILENO);
     sigset_t none;
     sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
     ::execvp(argv[0], argv.data());
     ::_exit(127);
   }
-  return std::unique_ptr<Channel>(new Channel(std::move(mine), pid));
+  return std::unique_ptr<Channel>(new Channel(std::move(mine), pid, std::move(complaints)));
 }
 
 Channel::~Channel() {
+  end_relay();
+}
+
+void Channel::end_relay() {
   if (relay_ < 0) return;
   ::kill(relay_, SIGTERM);
   while (::waitpid(relay_, nullptr, 0) < 0 && errno == EINTR) {
   }
+  relay_ = -1;
+}
+
+/// Its last line tells the most: ssh begins with warnings. It has ended, or is ended here, and so has
+/// said all.
+std::string Channel::complaint() {
+  if (!complaints_) return "";
+  end_relay();
+  ::fcntl(complaints_.get(), F_SETFL, O_NONBLOCK);
+  std::string text;
+  std::array<char, 4096> buffer{};
+  for (ssize_t num = 0; (num = ::read(complaints_.get(), buffer.data(), buffer.size())) > 0;)
+    text.assign(buffer.data(), static_cast<std::size_t>(num));
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+  return text.substr(text.rfind('\n') + 1);
 }
 
 void Channel::send(std::uint64_t id, control::AnyRequest request) {
@@ -115,12 +144,13 @@ std::optional<control::ReplyLine> Channel::next() {
   }
 }
 
-std::optional<control::ReplyLine> Channel::wait(core::Duration limit) {
+std::optional<control::ReplyLine> Channel::wait(core::Duration limit, const SignalInbox& signals) {
   const core::Time deadline = now() + limit;
   while (now() < deadline && !is_gone()) {
     if (auto line = next()) return line;
-    pollfd polled{fd(), POLLIN, 0};
-    ::poll(&polled, 1, 100);
+    std::array<pollfd, 2> polled{{{fd(), POLLIN, 0}, {signals.fd(), POLLIN, 0}}};
+    ::poll(polled.data(), polled.size(), 100);
+    if (polled[1].revents != 0) break;
   }
   return std::nullopt;
 }
@@ -156,75 +186,102 @@ class Joiner {
   JoinEnd run();
 
  private:
-  [[nodiscard]] reply::Hello find_master();
+  /// None when end_ says why, before there was one.
+  [[nodiscard]] std::optional<reply::Hello> find_master();
+  [[nodiscard]] std::optional<reply::Hello> greet(std::string& reason);
+  [[nodiscard]] bool is_same_master();
   void start_ranks(const std::string& name_server);
   void serve();
+  void announce();
   void take_replies();
   void take(const reply::JoinAccepted& accepted);
   void take(const reply::ScaleAdded& added);
+  void take(const reply::JoinEnded& ended);
   void take(const reply::Refused& refused);
   template <class Other>
   void take(const Other&) {}
   void take_signals();
   void judge_channel(core::Time now);
+  void judge_ranks(core::Time now);
   void wait();
   void end(JoinEnd::How how, const std::string& reason);
 
   const JoinPlan& plan_;
   SignalInbox signals_{SIGTERM, SIGINT, SIGHUP};
   std::unique_ptr<Channel> channel_;
-  std::string run_id_;
-  std::int32_t master_pid_ = 0;
+  reply::Hello master_;
   RankDoor door_;
   std::optional<ChildProcess> mpirun_;
   std::optional<core::GroupId> group_;
   bool is_announced_ = false;
+  bool is_let_go_ = false;  ///< by the master: it left, or the run has ended
   int num_signals_ = 0;
   std::optional<core::Time> gone_since_;
+  std::optional<core::Time> ended_since_;
   std::optional<JoinEnd> end_;
 };
 
 JoinEnd Joiner::run() {
-  const reply::Hello about = find_master();
-  if (end_) return *end_;
-  if (about.drover_version != plan_.drover_version)
-    return {JoinEnd::How::refused, "the master runs drover " + about.drover_version + ", this is " +
-                                       plan_.drover_version + ": install the same version on every host"};
-  if (about.name_server.empty())
-    return {JoinEnd::How::refused, "no group can join this run: its mpirun knows no ompi-server"};
-  start_ranks(about.name_server);
+  const std::optional<reply::Hello> about = find_master();
+  if (!about) return *end_;
+  master_ = *about;
+  if (master_.drover_version != plan_.drover_version)
+    return {JoinEnd::How::refused,
+            "the master runs drover " + master_.drover_version + ", this is " + plan_.drover_version +
+                ": install the same version on every host",
+            false};
+  if (master_.name_server.empty())
+    return {JoinEnd::How::refused, "no group can join this run: its mpirun knows no ompi-server", false};
+  start_ranks(master_.name_server);
   while (!end_) serve();
   mpirun_.reset();
+  end_->has_joined = group_.has_value();
   return *end_;
 }
 
-reply::Hello Joiner::find_master() {
+std::optional<reply::Hello> Joiner::find_master() {
   const core::Time deadline = now() + plan_.patience;
-  bool has_said = false;
+  std::optional<std::string> said;
   while (!end_) {
-    channel_ = Channel::open(plan_);
-    if (channel_) {
-      channel_->send(kHello, request::Hello{});
-      if (const auto answer = channel_->wait(kAnswerLimit)) {
-        if (const auto* about = std::get_if<reply::Hello>(&answer->reply)) {
-          run_id_ = about->run_id;
-          master_pid_ = about->pid;
-          return *about;
-        }
-        if (const auto* refused = std::get_if<reply::Refused>(&answer->reply))
-          end(JoinEnd::How::refused, refused->message);
-      }
-    }
+    std::string reason;
+    if (auto about = greet(reason)) return about;
+    take_signals();
     if (end_) break;
+    const std::string because = reason.empty() ? "" : ": " + reason;
     if (now() >= deadline)
-      throw Error("no master answered at '" + (plan_.run_dir.empty() ? plan_.relay.back() : plan_.run_dir) +
-                  "' within " + support::format_duration(plan_.patience) + ": is the run going on?");
-    if (!std::exchange(has_said, true)) plan_.say("waiting for a master");
+      throw Error("no master answered at '" + plan_.target + "' within " + support::format_duration(plan_.patience) +
+                  because);
+    if (said != reason) plan_.say("waiting for a master at '" + plan_.target + "'" + because);
+    said = reason;
     pollfd polled{signals_.fd(), POLLIN, 0};
     ::poll(&polled, 1, static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(kRetryPause).count()));
     take_signals();
   }
-  return {};
+  return std::nullopt;
+}
+
+/// Opens the channel and asks who is there; none when nobody answers, or nobody who wants a group.
+std::optional<reply::Hello> Joiner::greet(std::string& reason) {
+  channel_ = Channel::open(plan_, reason);
+  if (!channel_) return std::nullopt;
+  channel_->send(kHello, request::Hello{});
+  const auto answer = channel_->wait(kAnswerLimit, signals_);
+  if (!answer) {
+    reason = channel_->complaint();
+    return std::nullopt;
+  }
+  if (const auto* about = std::get_if<reply::Hello>(&answer->reply)) return *about;
+  if (const auto* refused = std::get_if<reply::Refused>(&answer->reply)) end(JoinEnd::How::refused, refused->message);
+  return std::nullopt;
+}
+
+/// A master that took the run up again may have the number of the one before: in a container it mostly
+/// does. Its ompi-server is another's.
+bool Joiner::is_same_master() {
+  std::string reason;
+  const std::optional<reply::Hello> about = greet(reason);
+  return about && about->run_id == master_.run_id && about->pid == master_.pid &&
+         about->name_server == master_.name_server;
 }
 
 void Joiner::start_ranks(const std::string& name_server) {
@@ -247,23 +304,20 @@ void Joiner::serve() {
   mpirun_->poll();
   take_signals();
   if (channel_) take_replies();
-  if (!is_announced_ && door_.poll()) {
-    is_announced_ = true;
-    request::JoinAnnounce announce;
-    announce.host = plan_.host;
-    announce.drover_version = plan_.drover_version;
-    announce.pid = static_cast<std::int32_t>(::getpid());
-    announce.population = plan_.population;
-    announce.slots_per_worker = plan_.slots_per_worker;
-    channel_->send(kAnnounce, announce);
-  }
+  if (!is_announced_ && door_.poll()) announce();
   judge_channel(now());
-  if (!mpirun_->has_ended()) return;
-  if (num_signals_ > 0) return end(JoinEnd::How::stopped, "");
-  if (!group_)
-    return end(JoinEnd::How::refused, "its ranks ended before they were connected (mpirun: " +
-                                          describe_wait_status(mpirun_->wait_status()) + ")\n" + mpirun_->output());
-  end(gone_since_ ? JoinEnd::How::lost : JoinEnd::How::left, "");
+  judge_ranks(now());
+}
+
+void Joiner::announce() {
+  is_announced_ = true;
+  request::JoinAnnounce announce;
+  announce.host = plan_.host;
+  announce.drover_version = plan_.drover_version;
+  announce.pid = static_cast<std::int32_t>(::getpid());
+  announce.population = plan_.population;
+  announce.slots_per_worker = plan_.slots_per_worker;
+  channel_->send(kAnnounce, announce);
 }
 
 void Joiner::take_replies() {
@@ -280,14 +334,24 @@ void Joiner::take(const reply::JoinAccepted& accepted) {
 
 void Joiner::take(const reply::ScaleAdded& added) {
   group_ = added.group;
-  plan_.say("group " + std::to_string(added.group.value) + " has joined run " + run_id_ + " with " +
+  plan_.say("group " + std::to_string(added.group.value) + " has joined run " + master_.run_id + " with " +
             std::to_string(added.num_workers) + (added.num_workers == 1 ? " worker" : " workers"));
 }
 
+void Joiner::take(const reply::JoinEnded& ended) {
+  if (ended.is_lost) return end(JoinEnd::How::lost, "the master has given the group up");
+  is_let_go_ = true;
+}
+
 void Joiner::take(const reply::Refused& refused) {
+  if (refused.code == control::ErrorCode::run_over) {
+    is_let_go_ = true;
+    if (!group_) end(JoinEnd::How::left, "");
+    return;
+  }
   if (group_) return plan_.say("the master refused: " + refused.message);
   door_.answer('E', refused.message);
-  end(JoinEnd::How::refused, refused.message);
+  end(refused.code == control::ErrorCode::failed ? JoinEnd::How::lost : JoinEnd::How::refused, refused.message);
 }
 
 void Joiner::take_signals() {
@@ -304,37 +368,41 @@ void Joiner::take_signals() {
 
 /// A channel that is cut says nothing about the master, but one that cannot be opened again does.
 void Joiner::judge_channel(core::Time now) {
-  if (channel_ && !channel_->is_gone()) return;
+  if (is_let_go_ || (channel_ && !channel_->is_gone())) return;
   if (!group_) return end(JoinEnd::How::lost, "the master is gone");
   if (!gone_since_) {
     gone_since_ = now;
     channel_.reset();
   }
   if (now - *gone_since_ < kEndGrace) return;
-  channel_ = Channel::open(plan_);
-  if (channel_) {
-    channel_->send(kHello, request::Hello{});
-    const auto answer = channel_->wait(kAnswerLimit);
-    const auto* about = answer ? std::get_if<reply::Hello>(&answer->reply) : nullptr;
-    if (about != nullptr && about->run_id == run_id_ && about->pid == master_pid_) {
-      gone_since_.reset();
-      return;
-    }
-  }
-  end(JoinEnd::How::lost, "the master is gone");
+  if (!is_same_master()) return end(JoinEnd::How::lost, "the master is gone");
+  gone_since_.reset();
+}
+
+/// The ranks end when they are let go; the master then says so too, or is gone itself.
+void Joiner::judge_ranks(core::Time now) {
+  if (!mpirun_->has_ended()) return;
+  if (num_signals_ > 0) return end(JoinEnd::How::stopped, "");
+  if (is_let_go_) return end(JoinEnd::How::left, "");
+  const std::string how = "(mpirun: " + describe_wait_status(mpirun_->wait_status()) + ")";
+  if (!group_)
+    return end(JoinEnd::How::lost, "its ranks ended before they were connected " + how + "\n" + mpirun_->output());
+  if (!ended_since_) ended_since_ = now;
+  if (now - *ended_since_ >= kEndGrace) end(JoinEnd::How::lost, "its ranks ended " + how);
 }
 
 void Joiner::wait() {
   std::vector<pollfd> polled{{signals_.fd(), POLLIN, 0}};
   if (channel_ && !channel_->is_gone()) polled.push_back({channel_->fd(), POLLIN, 0});
   if (!is_announced_) polled.push_back({door_.fd(), POLLIN, 0});
-  for (const int fd : mpirun_->fds())
-    if (fd >= 0) polled.push_back({fd, POLLIN, 0});
+  if (!mpirun_->has_ended())
+    for (const int fd : mpirun_->fds())
+      if (fd >= 0) polled.push_back({fd, POLLIN, 0});
   ::poll(polled.data(), polled.size(), 500);
 }
 
 void Joiner::end(JoinEnd::How how, const std::string& reason) {
-  if (!end_) end_ = JoinEnd{how, reason};
+  if (!end_) end_ = JoinEnd{how, reason, false};
 }
 
 }  // namespace

@@ -22,6 +22,7 @@ namespace drover::runtime {
 inline constexpr const char* kJoinVariable = "DROVER_JOIN";
 
 struct JoinPlan {
+  std::string target;  ///< what follows, as a person would call it
   /// Run directory on this machine; else how to reach a relay: a command whose standard input and
   /// output are the control channel.
   std::string run_dir;
@@ -42,11 +43,12 @@ struct JoinEnd {
   enum class How {
     left,     ///< served until it was asked to leave
     stopped,  ///< by a signal, before or after it was connected
-    lost,     ///< the master is gone
-    refused,  ///< the master does not want it, or it could not start
+    lost,     ///< the master is gone or has given the group up, or its ranks have ended: it may try again
+    refused,  ///< the master does not want it
   };
   How how = How::left;
   std::string reason;
+  bool has_joined = false;  ///< it was part of the run before
 };
 
 /// Joins and serves. SIGTERM and SIGINT have the group drained, a second one ended. The calling process
