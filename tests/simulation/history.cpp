@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "describe.hpp"
+#include "support/describe.hpp"
 
 namespace drover::simulation {
 
@@ -10,6 +10,7 @@ using core::AttemptId;
 using core::TaskEnd;
 using core::TaskId;
 using core::WorkerId;
+using test::text;
 namespace event = core::event;
 namespace fact = core::fact;
 

@@ -2,12 +2,13 @@
 
 #include <algorithm>
 
-#include "describe.hpp"
 #include "history.hpp"
+#include "support/describe.hpp"
 
 namespace drover::simulation {
 
 using core::AttemptId;
+using test::text;
 namespace command = core::command;
 
 void History::judge(const command::Welcome& command) {

@@ -82,6 +82,8 @@ void draw_tasks(Plan& plan, Random& random, Duration work) {
     if (comes_in_bursts && random.chance(0.1)) at += random.between(Duration::zero(), work / 3);
     plan.tasks.push_back({misbehaviour.draw(random), at, random.between(0U, most_bytes)});
   }
+  if (random.chance(0.3)) at += random.between(Duration::zero(), work);
+  plan.input_ends = at;
   if (num > 0 && random.chance(0.15))
     for (std::uint32_t i = random.between(1U, 3U); i > 0; --i)
       plan.tasks[random.between(0, num - 1)].behaviour = Behaviour::kills_worker;
@@ -107,7 +109,7 @@ void draw_groups(Plan& plan, Random& random) {
   const bool has_one_slot_each = random.chance(0.4);
   const bool come_late = random.chance(0.5);
   const std::uint32_t num_hosts = random.between(1U, 4U);
-  const double stillborn = random.chance(0.1) ? 0.2 : 0;
+  const double stillborn = random.chance(0.2) ? 0.2 : 0;
   for (std::uint32_t i = random.between(1U, 4U); i > 0; --i) {
     PlannedGroup group = draw_group(random, has_one_slot_each, num_hosts, stillborn);
     if (come_late && !plan.groups.empty()) group.at = Time(random.between(Duration::zero(), plan.faults_end - Time()));
@@ -237,7 +239,7 @@ Plan draw_plan(std::uint64_t seed) {
 
   plan.quiet_from = plan.faults_end;
   for (const PlannedFault& fault : plan.faults) plan.quiet_from = std::max(plan.quiet_from, fault.at + fault.length);
-  if (!plan.tasks.empty()) plan.quiet_from = std::max(plan.quiet_from, plan.tasks.back().available_at);
+  plan.quiet_from = std::max(plan.quiet_from, plan.input_ends);
 
   // One worker might do all, each attempt as long as can be, with all its retries; and more groups may
   // die of a task than there are tasks. Only what hangs comes near this.

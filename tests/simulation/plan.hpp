@@ -85,6 +85,8 @@ struct Plan {
   core::Duration master_lease{};
 
   std::vector<PlannedTask> tasks;
+  /// When the input comes to its end, all tasks given.
+  core::Time input_ends{};
   RuntimeShape runtime;
 
   /// A message is under way for a time between these.

@@ -2,11 +2,12 @@
 
 #include <algorithm>
 
-#include "describe.hpp"
 #include "payload.hpp"
+#include "support/describe.hpp"
 
 namespace drover::simulation {
 
+using test::text;
 namespace event = core::event;
 namespace command = core::command;
 
@@ -75,6 +76,11 @@ void SimMaster::turn() {
   if (!is_closed()) set_alarm();
 }
 
+core::Time SimMaster::next_input() const {
+  const std::vector<PlannedTask>& tasks = stage_.plan.tasks;
+  return next_task_ < tasks.size() ? tasks[next_task_].available_at : stage_.plan.input_ends;
+}
+
 void SimMaster::take_all() {
   take_messages();
   take_requests();
@@ -117,9 +123,7 @@ void SimMaster::set_alarm() {
   require(scheduler().next_deadline() > now, "the scheduler wants to be called without end");
   require(scheduler().next_deadline() <= history_.next_deadline(), "the scheduler lets a deadline pass");
   core::Time next = std::min(scheduler().next_deadline(), now + stage_.plan.heartbeat);
-  if (is_input_open_ && next_task_ < stage_.plan.tasks.size())
-    if (const core::Time available = stage_.plan.tasks[next_task_].available_at; available > now)
-      next = std::min(next, available);
+  if (const core::Time input = next_input(); is_input_open_ && input > now) next = std::min(next, input);
   alarm_.set(next + stage_.latency());
 }
 
@@ -180,7 +184,7 @@ void SimMaster::take_input() {
        ++next_task_)
     specs.push_back(make_spec(tasks[next_task_], next_task_));
   if (!specs.empty()) handle(event::TasksSubmitted{core::OwnerId(0), std::move(specs)});
-  if (next_task_ < tasks.size()) return;
+  if (next_task_ < tasks.size() || stage_.now() < stage_.plan.input_ends) return;
   is_input_open_ = false;
   handle(event::InputEnded{});
 }
@@ -210,6 +214,9 @@ void SimMaster::record() {
   if (facts.empty()) return;
   for (const core::Fact& fact : facts) replica_->apply(fact);
   compare_replica();
+  if (stage_.ledger == nullptr) return;
+  stage_.ledger->facts.insert(stage_.ledger->facts.end(), facts.begin(), facts.end());
+  stage_.ledger->marks.push_back({stage_.ledger->facts.size(), scheduler().counts(), scheduler().snapshot()});
 }
 
 /// Pauses before retries are over by themselves, which is no fact.

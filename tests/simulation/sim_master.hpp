@@ -73,6 +73,8 @@ class SimMaster {
   void take(const ArrivingGroup& group);
   void take_input();
   void set_alarm();
+  /// When there is something more to be had from the input.
+  [[nodiscard]] core::Time next_input() const;
 
   void handle(const core::Event& event);
   void commit();

@@ -6,12 +6,13 @@
 #include <utility>
 #include <vector>
 
-#include "describe.hpp"
 #include "payload.hpp"
+#include "support/describe.hpp"
 
 namespace drover::simulation {
 
 using core::Time;
+using test::text;
 namespace worker_event = core::worker_event;
 
 SimWorker::SimWorker(Stage& stage, core::WorkerId id, core::GroupId group, const PlannedWorker& plan)

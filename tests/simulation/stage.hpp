@@ -1,6 +1,7 @@
 // What the inhabitants of a world share.
 #pragma once
 
+#include "ledger.hpp"
 #include "network.hpp"
 #include "plan.hpp"
 #include "random.hpp"
@@ -11,8 +12,8 @@
 namespace drover::simulation {
 
 struct Stage {
-  Stage(const Plan& p, bool is_traced)
-      : plan(p), random(~p.seed), trace(timeline, is_traced), network(p, random, timeline) {}
+  Stage(const Plan& p, bool is_traced, Ledger* l)
+      : plan(p), random(~p.seed), trace(timeline, is_traced), network(p, random, timeline), ledger(l) {}
   Stage(const Stage&) = delete;
   Stage& operator=(const Stage&) = delete;
 
@@ -29,6 +30,7 @@ struct Stage {
   Trace trace;
   Network network;
   Reality reality;
+  Ledger* ledger;  ///< none when nobody wants it
 };
 
 }  // namespace drover::simulation

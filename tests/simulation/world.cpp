@@ -20,9 +20,9 @@ constexpr std::uint32_t kFreshHost = 1000;
 
 }  // namespace
 
-World::World(const Plan& plan, const MindFactory& make_mind, Coverage& coverage, bool is_traced)
+World::World(const Plan& plan, const MindFactory& make_mind, Coverage& coverage, bool is_traced, Ledger* ledger)
     : plan_(plan),
-      stage_(plan, is_traced),
+      stage_(plan, is_traced, ledger),
       history_(plan, stage_.reality, coverage),
       master_(stage_, make_mind, history_, *this),
       coverage_(coverage) {}
@@ -269,8 +269,8 @@ std::vector<core::TaskId> World::draw_cancellation() {
   return tasks;
 }
 
-Verdict run_world(const Plan& plan, const MindFactory& make_mind, Coverage& coverage, bool is_traced) {
-  return World(plan, make_mind, coverage, is_traced).run();
+Verdict run_world(const Plan& plan, const MindFactory& make_mind, Coverage& coverage, bool is_traced, Ledger* ledger) {
+  return World(plan, make_mind, coverage, is_traced, ledger).run();
 }
 
 }  // namespace drover::simulation

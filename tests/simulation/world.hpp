@@ -28,7 +28,7 @@ struct Verdict {
 
 class World final : private Surroundings {
  public:
-  World(const Plan& plan, const MindFactory& make_mind, Coverage& coverage, bool is_traced);
+  World(const Plan& plan, const MindFactory& make_mind, Coverage& coverage, bool is_traced, Ledger* ledger);
 
   /// Lets everything happen. Once.
   [[nodiscard]] Verdict run();
@@ -68,6 +68,7 @@ class World final : private Surroundings {
 };
 
 /// Runs the world of `plan`; never throws.
-[[nodiscard]] Verdict run_world(const Plan& plan, const MindFactory& make_mind, Coverage& coverage, bool is_traced);
+[[nodiscard]] Verdict run_world(const Plan& plan, const MindFactory& make_mind, Coverage& coverage, bool is_traced,
+                                Ledger* ledger = nullptr);
 
 }  // namespace drover::simulation

@@ -1,8 +1,8 @@
-#include "describe.hpp"
+#include "support/describe.hpp"
 
 #include "drover/core/outcome.hpp"
 
-namespace drover::simulation {
+namespace drover::test {
 
 namespace {
 
@@ -42,7 +42,8 @@ std::string words(const fact::HostQuarantined& f) {
   return f.host + " quarantined: " + f.reason;
 }
 std::string words(const fact::WorkerJoined& f) {
-  return "worker " + number(f.worker) + " joined on " + f.host + " with " + std::to_string(f.num_slots) + " slots";
+  return "worker " + number(f.worker) + " joined on " + f.host + " with job slots " + std::to_string(f.first_job_slot) +
+         "-" + std::to_string(f.first_job_slot + f.num_slots - 1);
 }
 std::string words(const fact::WorkerEnded& f) {
   return "worker " + number(f.worker) + " ended: " + std::string(to_string(f.how)) + " " + f.reason;
@@ -131,4 +132,4 @@ std::string text(const core::Command& command) {
   return std::visit([](const auto& c) { return words(c); }, command);
 }
 
-}  // namespace drover::simulation
+}  // namespace drover::test

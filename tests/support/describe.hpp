@@ -5,11 +5,11 @@
 
 #include "drover/core/events.hpp"
 
-namespace drover::simulation {
+namespace drover::test {
 
 /// `7.2`: the second attempt of task 7.
 [[nodiscard]] std::string text(core::AttemptId attempt);
 [[nodiscard]] std::string text(const core::Fact& fact);
 [[nodiscard]] std::string text(const core::Command& command);
 
-}  // namespace drover::simulation
+}  // namespace drover::test
