@@ -16,3 +16,4 @@ mv "$scratch/prefix" "$scratch/moved"
   -DCMAKE_CXX_COMPILER="$compiler" -DCMAKE_CXX_FLAGS="$sanitize" -Werror=dev
 "$cmake" --build "$scratch/build"
 "$scratch/build/consumer"
+"$scratch/build/farm" -j 1 --run-dir "$scratch/run"

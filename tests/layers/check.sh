@@ -6,7 +6,7 @@ set -euo pipefail
 src=$1 layers_file=$2
 
 declare -A rank=([support]=0 [core]=1 [wire]=2 [journal]=3 [transport]=3 [exec]=3 [control]=3 [runtime]=4
-  [input]=5 [output]=6 [client]=7 [records]=8 [cli]=9)
+  [input]=5 [output]=6 [client]=7 [records]=8 [cli]=9 [farm]=10)
 declare -A links reachable
 faults=0
 fault() {
@@ -33,6 +33,7 @@ reach() {
 layer_of() {
   case $1 in
     cli/input/* | cli/output/* | cli/client/* | cli/records/*) cut -d/ -f2 <<<"$1" ;;
+    farm.hpp) echo farm ;;
     *) echo "${1%%/*}" ;;
   esac
 }
@@ -59,7 +60,7 @@ forbid() { # PATTERN LAYER...: no header that matches in these layers
       <(grep -rnE --include='*.[ch]pp' "^#include *[<\"]($pattern)" "$src/drover/$layer" || true)
   done
 }
-forbid 'mpi\.h|boost/mpi' support core wire journal exec control runtime cli
+forbid 'mpi\.h|boost/mpi' support core wire journal exec control runtime cli farm
 forbid 'boost/|thread>|mutex>|atomic>|future>|cstdio>|iostream>|fstream>|unistd\.h|sys/|sqlite|SQLite' core
 
 ((faults == 0))

@@ -110,7 +110,7 @@ std::optional<int> parse(CLI::App& app, std::vector<std::string> argv) {
   }
 }
 
-int dispatch(const std::vector<std::string>& args) {
+int dispatch(const std::vector<std::string>& args, const Program* program) {
   CLI::App app("drover spreads a batch of tasks over MPI ranks.", "drover");
   app.set_version_flag("--version", [] { return version_text(); });
   app.require_subcommand(1);
@@ -125,6 +125,8 @@ int dispatch(const std::vector<std::string>& args) {
   const CLI::App* worker = declare_worker_command(app, worker_options);
   RelayCommandOptions relay_options;
   const CLI::App* relay = declare_relay_command(app, relay_options);
+  // Has a program of its own: main() sees to it.
+  app.add_subcommand("demo", "Watch a master make a task every second, and workers say what they do");
   // What spawned and joining ranks are started as; not for people.
   CLI::App* worker_rank = app.add_subcommand("worker-rank")->group("");
   std::uint32_t rank_slots = 1;
@@ -138,9 +140,9 @@ int dispatch(const std::vector<std::string>& args) {
     if (transport::launcher_rank() == 0) print_config(settings);
     return 0;
   }
-  if (worker->parsed()) return run_worker_command(worker_options);
+  if (worker->parsed()) return run_worker_command(worker_options, program);
   if (relay->parsed()) return run_relay_command(relay_options);
-  if (worker_rank->parsed()) return run_worker_rank(rank_slots);
+  if (worker_rank->parsed()) return run_worker_rank(rank_slots, program);
   if (const std::optional<int> status = client_commands.run(split.sources)) return *status;
   if (const std::optional<int> status = record_commands.run()) return *status;
   std::optional<journal::RunDescription> resumed = resumed_run(run_subcommand);
@@ -150,10 +152,10 @@ int dispatch(const std::vector<std::string>& args) {
 
 }  // namespace
 
-int run_app(const std::vector<std::string>& args) {
+int run_app(const std::vector<std::string>& args, const Program* program) {
   open_closed_streams();
   try {
-    return dispatch(args);
+    return dispatch(args, program);
   } catch (const std::exception& e) {
     // All ranks were called alike and find the same fault: one says it.
     if (transport::launcher_rank() == 0) std::fprintf(stderr, "drover: %s\n", e.what());

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <set>
+#include <thread>
 
 #include "drover/cli/exit_status.hpp"
 #include "drover/cli/launch_notes.hpp"
@@ -32,6 +33,7 @@
 #include "drover/runtime/clock.hpp"
 #include "drover/runtime/control_desk.hpp"
 #include "drover/runtime/dismissal.hpp"
+#include "drover/runtime/function_desk.hpp"
 #include "drover/runtime/master_loop.hpp"
 #include "drover/runtime/ompi_server.hpp"
 #include "drover/runtime/recruiter.hpp"
@@ -136,9 +138,14 @@ runtime::MasterOptions master_options(const RunOptions& options, const OpenRun& 
   return master;
 }
 
-runtime::RecruiterOptions recruiter_options(const RunOptions& options, const journal::RunDirectory& run) {
+runtime::RecruiterOptions recruiter_options(const RunOptions& options, const journal::RunDirectory& run,
+                                            const Program* program) {
   runtime::RecruiterOptions recruiter;
   recruiter.program = std::filesystem::read_symlink("/proc/self/exe").string();
+  if (program != nullptr) {
+    recruiter.args_before = program->args_before;
+    recruiter.args_after = program->args_after;
+  }
   recruiter.run_dir = run.path().string();
   recruiter.drover_version = version();
   recruiter.slots_per_worker = options.num_slots;
@@ -219,6 +226,43 @@ void check_output_dir(const std::string& directory) {
     throw UsageError("--output-dir '" + directory + "' holds the outputs of another run: choose another or remove it");
 }
 
+std::unique_ptr<runtime::FunctionDesk> make_function_desk(const RunInvocation& invocation,
+                                                          transport::Transport& transport) {
+  if (invocation.program == nullptr) return nullptr;
+  return std::make_unique<runtime::FunctionDesk>(invocation.program->calls, transport);
+}
+
+/// Why code that still waits for a result gets none.
+std::string why_over(const runtime::RunEnd& end) {
+  if (!end.failure.empty()) return end.failure;
+  if (end.stop_reason) return "the run was stopped: " + std::string(core::to_string(*end.stop_reason));
+  return "the run is over";
+}
+
+/// A program's own code, beside the loop.
+class Session {
+ public:
+  explicit Session(const Program* program) : program_(program) {
+    if (program_ != nullptr) thread_ = std::thread([this] { status_ = program_->session(); });
+  }
+  ~Session() { (void)end("the run is over"); }
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  /// Nothing more comes of its tasks: waits for it to see that. The exit status that it gave, if it did.
+  std::optional<int> end(const std::string& reason) {
+    if (!thread_.joinable()) return status_;
+    program_->calls.close(reason);
+    thread_.join();
+    return status_;
+  }
+
+ private:
+  const Program* program_;
+  std::optional<int> status_;
+  std::thread thread_;
+};
+
 /// All that a batch needs on the master, joined.
 class Batch {
  public:
@@ -253,6 +297,7 @@ class Batch {
   runtime::TaintWatch taint_;
   runtime::StatusBoard board_;
   runtime::ControlDesk desk_;
+  std::unique_ptr<runtime::FunctionDesk> functions_;  ///< of a program
   Results results_;
   Progress progress_;
   Summary summary_;
@@ -274,11 +319,12 @@ Batch::Batch(const RunInvocation& invocation, bool is_supervised, OpenRun& run, 
       line_(options_.no_progress || options_.quiet ? -1 : STDERR_FILENO),
       store_(output_directory(options_, run_), options_.output_layout, journal::recorded_ends(run_)),
       printer_(printer_options(options_, run), store_.reader(), line_),
-      recruiter_(recruiter_options(options_, run_)),
+      recruiter_(recruiter_options(options_, run_, invocation_.program)),
       taint_(recruiter_, host_),
       board_(board_about(options_, run_, host_), started_, journal::task_history(run_)),
       desk_(desk_options(options_, run, host_), board_, recruiter_),
-      results_(store_, printer_, desk_),
+      functions_(make_function_desk(invocation, transport)),
+      results_(store_, printer_, desk_, functions_.get()),
       progress_(line_, started_),
       summary_(run_.path() / "failed.tasks", started_),
       notices_(line_, options_.quiet, support::format_duration(options_.worker_wait)),
@@ -293,11 +339,14 @@ Batch::Batch(const RunInvocation& invocation, bool is_supervised, OpenRun& run, 
 int Batch::run() {
   std::vector<runtime::Observer*> observers{&taint_, &board_, &desk_, &notices_, &progress_, &summary_};
   if (options_.json) observers.push_back(&json_);
-  runtime::MasterLoop loop(
-      master_options(options_, open_run_, host_, num_workers_),
-      {transport_, recruiter_, desk_, *open_run_.source, *open_run_.journal, results_, std::move(observers), signals_});
+  if (functions_) observers.push_back(functions_.get());
+  runtime::MasterLoop loop(master_options(options_, open_run_, host_, num_workers_),
+                           {transport_, recruiter_, desk_, functions_ ? *functions_ : *open_run_.source,
+                            *open_run_.journal, results_, std::move(observers), signals_, functions_.get()});
   catch_up();
+  Session session(invocation_.program);
   runtime::RunEnd end = loop.run();
+  const std::optional<int> session_status = session.end(why_over(end));
   has_losses_ = end.counts.workers_lost > 0;
   desk_.close();
   finish_printing();
@@ -307,7 +356,8 @@ int Batch::run() {
     end.failure = failure->message;
   line_.clear();
   print_summary(end);
-  const int status = exit_status(end, results_.is_reader_gone());
+  int status = exit_status(end, results_.is_reader_gone());
+  if (session_status && end.failure.empty() && !end.stop_reason) status = *session_status;
   end_session(end, status);
   return status;
 }
@@ -354,7 +404,9 @@ void Batch::finish_printing() {
 
 void Batch::print_summary(const runtime::RunEnd& end) {
   if (!end.failure.empty()) std::fprintf(stderr, "drover: %s\n", end.failure.c_str());
-  if (options_.quiet && end.counts.unsuccessful() == 0 && !end.stop_reason) return;
+  // A program has its failures as exceptions.
+  const bool is_news = invocation_.program == nullptr && end.counts.unsuccessful() > 0;
+  if (options_.quiet && !is_news && !end.stop_reason) return;
   const std::string text = summary_.text(end, run_.path(), rerun_command(invocation_.settings, !is_supervised_));
   std::fputs(text.c_str(), stderr);
 }

@@ -41,8 +41,12 @@ journal::RunDirectory create_directory(const RunOptions& options) {
 
 OpenRun begin_run(const RunInvocation& invocation) {
   const RunOptions& options = invocation.options;
-  const std::string input = encode_input(stored_input(options.positionals, invocation.sources, STDIN_FILENO));
-  std::unique_ptr<runtime::TaskSource> source = open_input(input_options(invocation), STDIN_FILENO);
+  const bool is_program = invocation.program != nullptr;  // its tasks are not read, but made
+  const std::string input =
+      encode_input(is_program ? StoredInput{{}, {}, "", false}
+                              : stored_input(options.positionals, invocation.sources, STDIN_FILENO));
+  std::unique_ptr<runtime::TaskSource> source;
+  if (!is_program) source = open_input(input_options(invocation), STDIN_FILENO);
   std::optional<ImportedJobLog> imported;
   if (!options.joblog_import.empty()) imported = read_job_log(options.joblog_import);
   const journal::RunDirectory directory = create_directory(options);
@@ -142,6 +146,10 @@ OpenRun take_up_run(const RunInvocation& invocation) {
   OpenRun run{directory, journal::RunLock::acquire(directory, kLockPatience), nullptr, nullptr, "", core::TaskId(1),
               ""};
   run.journal = std::make_unique<journal::SqliteJournal>(directory, database_options(options), version());
+  for (const core::UnfinishedTask& task : run.journal->start().unfinished)
+    if (task.spec.kind == core::TaskKind::function)
+      throw UsageError("the run in " + directory.path().string() +
+                       " is that of a program, which alone can go on with it: start the program again");
   run.journal->set_options(storable_options(invocation.settings));
   run.first_unshown = run.journal->first_unfinished();
   if (const std::string where = rerun_condition(options); !where.empty()) (void)run.journal->reopen(where);

@@ -20,7 +20,8 @@ void Results::deliver(const core::command::Deliver& delivery) {
   if (const auto kept = kept_.extract(delivery.attempt)) output = kept.mapped();
   // With no attempt of its own, a task that ended still has its place in the order.
   const core::AttemptId attempt{delivery.task, delivery.attempt.n};
-  const bool is_anothers = desk_.is_waited_for(delivery.owner);
+  const bool is_codes = functions_ != nullptr && functions_->deliver(delivery);
+  const bool is_anothers = !is_codes && desk_.is_waited_for(delivery.owner);
   if (is_anothers) desk_.deliver(delivery, output);
   printer_.deliver(attempt, delivery.tag, is_anothers ? journal::StoredOutput{} : output);
 }

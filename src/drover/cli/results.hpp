@@ -6,15 +6,17 @@
 #include "drover/cli/output/printer.hpp"
 #include "drover/journal/output_store.hpp"
 #include "drover/runtime/control_desk.hpp"
+#include "drover/runtime/function_desk.hpp"
 #include "drover/runtime/result_sink.hpp"
 
 namespace drover::cli {
 
-/// Joins the store, the printer and the desk, where clients wait for theirs. All outlive it.
+/// Joins the store, the printer and the desks, where clients and code wait for theirs. All outlive it.
 class Results final : public runtime::ResultSink {
  public:
-  Results(journal::OutputStore& store, Printer& printer, runtime::ControlDesk& desk)
-      : store_(store), printer_(printer), desk_(desk) {}
+  /// `functions` is null when no code submits tasks.
+  Results(journal::OutputStore& store, Printer& printer, runtime::ControlDesk& desk, runtime::FunctionDesk* functions)
+      : store_(store), printer_(printer), desk_(desk), functions_(functions) {}
 
   void take_output(core::AttemptId attempt, std::string_view tag, core::Stream stream,
                    std::span<const char> bytes) override;
@@ -28,6 +30,7 @@ class Results final : public runtime::ResultSink {
   journal::OutputStore& store_;
   Printer& printer_;
   runtime::ControlDesk& desk_;
+  runtime::FunctionDesk* functions_;
   std::map<core::AttemptId, journal::StoredOutput> kept_;  ///< between keep_outputs() and deliver()
 };
 

@@ -77,10 +77,12 @@ int run_locally(const RunInvocation& invocation) {
   if (!launch.is_open_mpi_5) launch.ompi_server = server.emplace().uri();
   runtime::SupervisorPlan plan;
   plan.start = runtime::mpirun_command(launch);
-  plan.resume = [launch, slots = std::to_string(invocation.options.num_slots)](const std::string& run_dir) mutable {
-    launch.args = {"run", "--resume", run_dir, "--slots", slots};
-    return runtime::mpirun_command(launch);
-  };
+  // A program would have to submit the same tasks again: it is not started anew behind its back.
+  if (invocation.program == nullptr)
+    plan.resume = [launch, slots = std::to_string(invocation.options.num_slots)](const std::string& run_dir) mutable {
+      launch.args = {"run", "--resume", run_dir, "--slots", slots};
+      return runtime::mpirun_command(launch);
+    };
   plan.max_rollovers = invocation.options.max_rollovers;
   plan.say = [](const std::string& line) { std::fprintf(stderr, "drover: %s\n", line.c_str()); };
   const runtime::SupervisorResult result = runtime::supervise(plan);
@@ -102,7 +104,7 @@ int run(const RunInvocation& invocation) {
     }
   }
   if (!is_launched) return run_locally(invocation);
-  return is_first ? run_master_rank(invocation) : run_worker_rank(invocation.options.num_slots);
+  return is_first ? run_master_rank(invocation) : run_worker_rank(invocation.options.num_slots, invocation.program);
 }
 
 }  // namespace drover::cli

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "drover/cli/input/input.hpp"
+#include "drover/cli/program.hpp"
 #include "drover/cli/run_options.hpp"
 #include "drover/cli/settings.hpp"
 #include "drover/journal/run_description.hpp"
@@ -22,6 +23,8 @@ struct RunInvocation {
   std::vector<std::string> args;
   /// The run that is to be taken up again, if one is.
   std::optional<journal::RunDescription> resumed;
+  /// Null: a batch of commands.
+  const Program* program = nullptr;
 };
 
 /// Returns the exit status. Throws drover::Error for what is known before any work starts.

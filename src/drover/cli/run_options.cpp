@@ -217,7 +217,7 @@ ChangedInput parse_changed_input(const std::string& text) {
   throw UsageError("'" + text + "' is not refuse, follow or end");
 }
 
-void declare_record(CLI::App& app, RunOptions& options) {
+void declare_durability(CLI::App& app, RunOptions& options) {
   add_parsed(
       app, "--durability", "normal",
       [&options](const std::string& text) { options.durability = parse_durability(text); },
@@ -226,6 +226,10 @@ void declare_record(CLI::App& app, RunOptions& options) {
       "off: the last second when the master dies (those tasks run again)")
       ->type_name("full|normal|off")
       ->group(kRecordGroup);
+}
+
+void declare_record(CLI::App& app, RunOptions& options) {
+  declare_durability(app, options);
   app.add_option("--resume", options.resume, "Go on with the run in this directory, as it was started")
       ->type_name("DIR")
       ->group(kRecordGroup);
@@ -258,6 +262,14 @@ void declare_run_options(CLI::App& app, RunOptions& options) {
   declare_farm(app, options);
   declare_output(app, options);
   declare_record(app, options);
+}
+
+void declare_program_options(CLI::App& app, RunOptions& options) {
+  options.scale.max_respawns = kMostRespawns;
+  declare_execution(app, options);
+  declare_farm(app, options);
+  declare_output(app, options);
+  declare_durability(app, options);
 }
 
 core::HaltPolicy parse_halt(const std::string& text) {

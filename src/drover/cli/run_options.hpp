@@ -79,6 +79,9 @@ struct RunOptions {
 /// Declares all of them on a subcommand, with their help and their limits. `options` outlives it.
 void declare_run_options(CLI::App& app, RunOptions& options);
 
+/// Those that are not about commands to run: for a program that makes its tasks itself.
+void declare_program_options(CLI::App& app, RunOptions& options);
+
 /// `never`, `soon,fail=1`, `now,fail=10%`, also with `success` or `done`. Throws UsageError.
 [[nodiscard]] core::HaltPolicy parse_halt(const std::string& text);
 

@@ -69,7 +69,9 @@ void Summary::on_turn(const core::Scheduler& scheduler, core::Time now) {
 }
 
 void Summary::on(const core::fact::TaskAccepted& fact) {
-  unfinished_[fact.task].command = repeatable(fact.spec);
+  Unfinished& task = unfinished_[fact.task];
+  task.is_command = fact.spec.kind == core::TaskKind::command;
+  task.command = task.is_command ? repeatable(fact.spec) : fact.spec.tag;
 }
 
 void Summary::on(const core::fact::WorkerJoined& fact) {
@@ -98,7 +100,7 @@ void Summary::on(const core::fact::AttemptLost& fact) {
 void Summary::on(const core::fact::TaskEnded& fact) {
   auto task = unfinished_.extract(fact.task);
   if (fact.how == core::TaskEnd::succeeded || !task) return;
-  add_failed_task(task.mapped().command);
+  if (task.mapped().is_command) add_failed_task(task.mapped().command);
   if (failures_.size() < kMostFailuresShown) failures_.push_back({fact.task, std::move(task.mapped())});
 }
 
@@ -134,7 +136,7 @@ std::string Summary::text(const runtime::RunEnd& end, const std::filesystem::pat
   text += "; see " + run_dir.string() + "\n" + failures_text();
   if (counts.unsuccessful() > failures_.size())
     text += "  and " + std::to_string(counts.unsuccessful() - failures_.size()) + " more: see joblog.tsv there\n";
-  if (counts.unsuccessful() > 0)
+  if (failed_tasks_.is_open())
     text += "  to run just those again: " + rerun_command + shell_quote(failed_tasks_path_.string()) + "\n";
   return text;
 }

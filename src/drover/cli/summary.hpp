@@ -31,7 +31,8 @@ class Summary final : public runtime::Observer {
 
  private:
   struct Unfinished {
-    std::string command;
+    std::string command;  ///< of a function, what it is called
+    bool is_command = true;
     std::string host;
     std::string outcome;
     std::string stderr_tail;

@@ -52,8 +52,12 @@ std::vector<std::string> relay_command(const std::string& target, const std::str
   return command;
 }
 
-runtime::JoinPlan plan_of(const WorkerCommandOptions& options) {
+runtime::JoinPlan plan_of(const WorkerCommandOptions& options, const Program* program) {
   runtime::JoinPlan plan;
+  if (program != nullptr) {
+    plan.args_before = program->args_before;
+    plan.args_after = program->args_after;
+  }
   plan.program = fs::read_symlink("/proc/self/exe").string();
   plan.target = options.join;
   std::error_code error;
@@ -122,8 +126,8 @@ CLI::App* declare_worker_command(CLI::App& app, WorkerCommandOptions& options) {
   return worker;
 }
 
-int run_worker_command(const WorkerCommandOptions& options) {
-  const runtime::JoinPlan plan = plan_of(options);
+int run_worker_command(const WorkerCommandOptions& options, const Program* program) {
+  const runtime::JoinPlan plan = plan_of(options, program);
   for (int num_failures = 0;;) {
     const runtime::JoinEnd end = runtime::join(plan);
     num_failures = end.has_joined ? 0 : num_failures + 1;

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "drover/cli/program.hpp"
 #include "drover/core/task.hpp"
 
 namespace drover::cli {
@@ -21,8 +22,9 @@ struct WorkerCommandOptions {
 /// Declares the subcommand. `options` outlives `app`.
 CLI::App* declare_worker_command(CLI::App& app, WorkerCommandOptions& options);
 
-/// Serves until the group has left. Returns the exit status.
-[[nodiscard]] int run_worker_command(const WorkerCommandOptions& options);
+/// Serves until the group has left. Returns the exit status. `program`: what its ranks are to be, if not
+/// drover.
+[[nodiscard]] int run_worker_command(const WorkerCommandOptions& options, const Program* program);
 
 struct RelayCommandOptions {
   std::string run;

@@ -38,7 +38,7 @@ std::unique_ptr<transport::MpiTransport> connect_to_master(transport::MpiSession
 
 }  // namespace
 
-int run_worker_rank(std::uint32_t num_slots) {
+int run_worker_rank(std::uint32_t num_slots, const Program* program) {
   spdlog::set_default_logger(
       std::make_shared<spdlog::logger>("drover", std::make_shared<spdlog::sinks::stderr_sink_st>()));
   spdlog::set_level(spdlog::level::warn);
@@ -49,12 +49,17 @@ int run_worker_rank(std::uint32_t num_slots) {
   exec::ProcessGuardian guardian(num_slots);
   std::optional<transport::MpiSession> mpi(std::in_place, transport::Threading::main_thread);
   runtime::WorkerEnd end{};
+  bool has_left_threads = false;
   {
     const std::unique_ptr<transport::MpiTransport> transport = connect_to_master(*mpi);
-    end = runtime::WorkerLoop({mpi->host(), num_slots, version()}, *transport, guardian).run();
+    runtime::WorkerLoop loop({mpi->host(), num_slots, version(), program != nullptr ? program->functions : nullptr},
+                             *transport, guardian, program != nullptr ? &program->calls : nullptr);
+    end = loop.run();
+    has_left_threads = loop.has_left_threads();
   }
   if (end == runtime::WorkerEnd::abandoned) leave_without_mpi(kInternalFailure);
   finalize_mpi(mpi, 0);
+  if (has_left_threads) leave_without_mpi(0);
   return 0;
 }
 

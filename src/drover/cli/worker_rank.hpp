@@ -3,10 +3,13 @@
 
 #include <cstdint>
 
+#include "drover/cli/program.hpp"
+
 namespace drover::cli {
 
-/// The rank came with the world, was spawned by the master, or joins: its environment says. Returns the
-/// exit status; does not return when the master is gone, as MPI cannot be finalized then.
-[[nodiscard]] int run_worker_rank(std::uint32_t num_slots);
+/// `program` is the one that has functions; null: none. The rank came with the world, was spawned by the master, or
+/// joins: its environment says. Returns the exit status; does not return when the master is gone, as MPI cannot be
+/// finalized then.
+[[nodiscard]] int run_worker_rank(std::uint32_t num_slots, const Program* program = nullptr);
 
 }  // namespace drover::cli

@@ -18,6 +18,7 @@ namespace drover::core {
 struct Assignment {
   AttemptId attempt;
   TaskSpec spec;
+  OwnerId owner;
 
   friend bool operator==(const Assignment&, const Assignment&) = default;
 };
@@ -63,6 +64,8 @@ struct WorkerReported {
   std::vector<AttemptId> started;
   std::vector<AttemptResult> ended;
   std::vector<AttemptId> handed_back;
+  /// How many of the attempts that execute only wait for other tasks, and leave their slots to them.
+  std::uint32_t num_waiting = 0;
 };
 
 /// The worker's last word: it has handed back everything.

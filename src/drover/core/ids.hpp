@@ -16,6 +16,19 @@ using GroupId = support::StrongId<struct GroupTag, std::uint32_t>;
 /// Who submitted a task and gets its result; 0 is the batch itself.
 using OwnerId = support::StrongId<struct OwnerTag, std::uint32_t>;
 
+/// The owners that are workers are numbered apart from all others.
+inline constexpr std::uint32_t kFirstWorkerOwner = 0x8000'0000;
+[[nodiscard]] constexpr OwnerId owner_of(WorkerId worker) {
+  return OwnerId(kFirstWorkerOwner + worker.value);
+}
+[[nodiscard]] constexpr bool is_worker(OwnerId owner) {
+  return owner.value >= kFirstWorkerOwner;
+}
+/// Of an owner that is one.
+[[nodiscard]] constexpr WorkerId worker_of(OwnerId owner) {
+  return WorkerId(owner.value - kFirstWorkerOwner);
+}
+
 /// One dispatch of a task: `(task, n)`, n from 1. A result names its attempt.
 struct AttemptId {
   TaskId task;

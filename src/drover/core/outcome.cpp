@@ -20,7 +20,8 @@ std::string_view outcome_name(const Outcome& outcome) {
                                [](const Signaled&) { return std::string_view("signaled"); },
                                [](const TimedOut&) { return std::string_view("timed_out"); },
                                [](const NotStarted&) { return std::string_view("not_started"); },
-                               [](const Killed&) { return std::string_view("killed"); }},
+                               [](const Killed&) { return std::string_view("killed"); },
+                               [](const Threw&) { return std::string_view("threw"); }},
                     outcome);
 }
 
@@ -33,7 +34,8 @@ std::string describe(const Outcome& outcome) {
                                },
                                [](const TimedOut&) { return std::string("timed out"); },
                                [](const NotStarted& n) { return "could not start: " + n.reason; },
-                               [](const Killed&) { return std::string("killed by drover"); }},
+                               [](const Killed&) { return std::string("killed by drover"); },
+                               [](const Threw& t) { return (t.type.empty() ? "" : t.type + ": ") + t.text; }},
                     outcome);
 }
 
@@ -41,14 +43,14 @@ int exit_value(const Outcome& outcome) {
   return std::visit(Overloaded{[](const Exited& e) { return e.code; }, [](const Signaled&) { return 0; },
                                [](const TimedOut&) { return -1; },
                                [](const NotStarted& n) { return n.errno_value == ENOENT ? 127 : 126; },
-                               [](const Killed&) { return -1; }},
+                               [](const Killed&) { return -1; }, [](const Threw&) { return 1; }},
                     outcome);
 }
 
 int signal_value(const Outcome& outcome) {
   return std::visit(Overloaded{[](const Exited&) { return 0; }, [](const Signaled& s) { return s.signal; },
                                [](const TimedOut& t) { return t.signal; }, [](const NotStarted&) { return 0; },
-                               [](const Killed&) { return SIGTERM; }},
+                               [](const Killed&) { return SIGTERM; }, [](const Threw&) { return 0; }},
                     outcome);
 }
 

@@ -8,11 +8,11 @@
 
 namespace drover::core {
 
-/// One word for records: `exited`, `signaled`, `timed_out`, `not_started`, `killed`.
+/// One word for records: `exited`, `signaled`, `timed_out`, `not_started`, `killed`, `threw`.
 [[nodiscard]] std::string_view outcome_name(const Outcome& outcome);
 
 /// A phrase for people: `exit status 3`, `killed by signal 9 (Killed)`, `timed out`,
-/// `could not start: <reason>`, `killed by drover`.
+/// `could not start: <reason>`, `killed by drover`, `std::runtime_error: no such table`.
 [[nodiscard]] std::string describe(const Outcome& outcome);
 
 /// The exit status as a shell would give it, for GNU parallel's job log: the code, 0 when a

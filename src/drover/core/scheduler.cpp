@@ -106,6 +106,7 @@ void Scheduler::on(const event::WorkerReported& event) {
     return;
   }
   found->second.last_heard = now_;
+  set_waiting(event.worker, found->second, event.num_waiting);
   for (const AttemptId attempt : event.started)
     if (const Dispatched* state = dispatched(attempt, event.worker); state != nullptr && !state->started)
       emit(fact::AttemptStarted{attempt});
@@ -373,15 +374,16 @@ void Scheduler::dispatch() {
     const WorkerId id = loads_.begin()->second;
     const Worker& worker = workers_.at(id);
     const std::uint64_t room = std::uint64_t{worker.num_slots} * (1 + credit_per_slot());
-    if (worker.held.size() >= room) return;
+    if (worker.load() >= room) return;
     std::uint64_t chunk = 1;
-    if (worker.held.size() >= worker.num_slots)
-      chunk = std::clamp<std::uint64_t>(ready_.size() / (2 * workers_.size()), 1, room - worker.held.size());
+    if (worker.load() >= worker.num_slots)
+      chunk = std::clamp<std::uint64_t>(ready_.size() / (2 * workers_.size()), 1, room - worker.load());
     for (; chunk > 0 && !ready_.empty(); --chunk) {
-      const TaskId task_id = *ready_.begin();
+      const TaskId task_id = ready_.begin()->second;
       const AttemptId attempt{task_id, tasks_.at(task_id).num_attempts + 1};
       emit(fact::AttemptDispatched{attempt, id});
-      tickets_[id].push_back(Assignment{attempt, tasks_.at(task_id).spec});
+      const Task& task = tasks_.at(task_id);
+      tickets_[id].push_back(Assignment{attempt, task.spec, task.owner});
     }
   }
 }
@@ -407,11 +409,11 @@ void Scheduler::send_tickets() {
 void Scheduler::balance() {
   if (is_held_ || phase_ != Phase::running || !ready_.empty() || loads_.size() < 2) return;
   const Worker& idlest = workers_.at(loads_.begin()->second);
-  if (idlest.held.size() >= idlest.num_slots) return;
+  if (idlest.load() >= idlest.num_slots) return;
   const WorkerId victim_id = loads_.rbegin()->second;
   Worker& victim = workers_.at(victim_id);
-  if (victim.recalled || victim.held.size() <= victim.num_slots) return;
-  const std::uint64_t waiting = victim.held.size() - victim.num_slots;
+  if (victim.recalled || victim.load() <= victim.num_slots) return;
+  const std::uint64_t waiting = victim.load() - victim.num_slots;
   const Duration wait =
       mean_runtime_ ? *mean_runtime_ * static_cast<Duration::rep>(waiting) / victim.num_slots : kShortestRecall;
   if (wait < kShortestRecall) return;

@@ -5,6 +5,7 @@
 // from it. The caller records the facts, then performs the commands. Not thread-safe.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -158,12 +159,19 @@ class Scheduler {
     std::uint32_t num_slots = 1;
     std::uint32_t first_job_slot = 1;
     bool draining = false;
-    bool recalled = false;  ///< a recall is under way; not another before its answer
+    std::uint32_t num_waiting = 0;   ///< attempts that wait for others, and leave their slots to them
+    std::uint32_t most_waiting = 0;  ///< ever: what it holds may exceed its room by so much
+    bool recalled = false;           ///< a recall is under way; not another before its answer
     Time last_heard{};
     Time last_dispatch{};
     std::map<std::uint64_t, TaskId> held;  ///< by order of dispatch, which is the order of execution
+
+    /// What it holds for its slots.
+    [[nodiscard]] std::size_t load() const { return held.size() - std::min<std::size_t>(num_waiting, held.size()); }
   };
   using Load = std::pair<std::uint64_t, WorkerId>;
+  /// The place of a task among those that are ready: the lowest goes first.
+  using Turn = std::pair<std::uint32_t, TaskId>;
 
   // Handlers, one an event.
   void on(const event::TasksSubmitted& event);
@@ -233,6 +241,8 @@ class Scheduler {
   void enter_ready(TaskId id, Task& task);
   void hold(WorkerId id, Worker& worker, TaskId task);
   void release(WorkerId id, Worker& worker, std::uint64_t position);
+  void set_waiting(WorkerId id, Worker& worker, std::uint32_t num);
+  [[nodiscard]] static Turn turn_of(TaskId id, const Task& task);
   [[nodiscard]] Load load_of(WorkerId id, const Worker& worker) const;
   [[nodiscard]] std::uint32_t credit_per_slot() const;
   [[nodiscard]] Duration expected_runtime() const;
@@ -247,7 +257,7 @@ class Scheduler {
   std::map<WorkerId, std::vector<Assignment>> tickets_;  ///< filled by dispatch, emptied by send_tickets
 
   std::unordered_map<TaskId, Task> tasks_;  ///< the unfinished ones; never iterated where order matters
-  std::set<TaskId> ready_;                  ///< lowest number first, so what comes back goes to the head
+  std::set<Turn> ready_;                    ///< what comes back goes to the head of its priority
   std::set<std::pair<Time, TaskId>> delayed_;
   std::vector<TaskId> cancelled_at_start_;  ///< of the snapshot; end with the first event
   std::map<WorkerId, Worker> workers_;

@@ -175,7 +175,7 @@ void Scheduler::apply_one(const fact::DispatchStopped& fact) {
 /// Takes a task out of whatever index its state put it in; a state is entered right after.
 void Scheduler::leave_state(TaskId id, Task& task) {
   if (std::holds_alternative<Ready>(task.state)) {
-    ready_.erase(id);
+    ready_.erase(turn_of(id, task));
     queued_bytes_ -= task.spec.payload.size();
   } else if (const auto* delayed = std::get_if<Delayed>(&task.state)) {
     delayed_.erase({delayed->until, id});
@@ -189,7 +189,7 @@ void Scheduler::leave_state(TaskId id, Task& task) {
 
 void Scheduler::enter_ready(TaskId id, Task& task) {
   task.state = Ready{};
-  ready_.insert(id);
+  ready_.insert(turn_of(id, task));
   queued_bytes_ += task.spec.payload.size();
 }
 
@@ -205,8 +205,22 @@ void Scheduler::release(WorkerId id, Worker& worker, std::uint64_t position) {
   if (is_open) loads_.insert(load_of(id, worker));
 }
 
+void Scheduler::set_waiting(WorkerId id, Worker& worker, std::uint32_t num) {
+  if (worker.num_waiting == num) return;
+  const bool is_open = loads_.erase(load_of(id, worker)) > 0;
+  worker.num_waiting = num;
+  worker.most_waiting = std::max(worker.most_waiting, num);
+  if (is_open) loads_.insert(load_of(id, worker));
+}
+
+Scheduler::Turn Scheduler::turn_of(TaskId id, const Task& task) {
+  constexpr std::uint32_t kPriorityShift = 16;
+  const std::uint32_t urgency = std::uint32_t{task.spec.priority} << kPriorityShift | task.spec.depth;
+  return {~urgency, id};
+}
+
 Scheduler::Load Scheduler::load_of(WorkerId id, const Worker& worker) const {
-  return {worker.held.size() * kLoadScale / worker.num_slots, id};
+  return {worker.load() * kLoadScale / worker.num_slots, id};
 }
 
 /// With a pause of the master ahead, what keeps a slot busy until it is over; not if credit is fixed.

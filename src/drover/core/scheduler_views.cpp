@@ -84,7 +84,7 @@ std::optional<TaskView> Scheduler::task(TaskId id) const {
     view.state = dispatched->started ? TaskView::State::executing : TaskView::State::dispatched;
     view.worker = dispatched->worker;
   } else {
-    view.num_ahead = static_cast<std::uint64_t>(std::distance(ready_.begin(), ready_.find(id)));
+    view.num_ahead = static_cast<std::uint64_t>(std::distance(ready_.begin(), ready_.find(turn_of(id, task))));
   }
   return view;
 }
@@ -110,7 +110,7 @@ std::string Scheduler::check_invariants() const {
     const std::string name = "task " + std::to_string(id.value);
     if (id.value > totals_.accepted) return name + " was never accepted";
     const bool is_ready = std::holds_alternative<Ready>(task.state);
-    if (is_ready != ready_.contains(id)) return name + " and the ready queue disagree";
+    if (is_ready != ready_.contains(turn_of(id, task))) return name + " and the ready queue disagree";
     if (is_ready) bytes += task.spec.payload.size();
     if (const auto* state = std::get_if<Delayed>(&task.state); state && !delayed_.contains({state->until, id}))
       return name + " is delayed but not among the delayed";
@@ -137,7 +137,8 @@ std::string Scheduler::check_invariants() const {
     if (worker.draining == loads_.contains(load_of(id, worker)))
       return "worker " + std::to_string(id.value) + " and the index of loads disagree";
     if (policy_.credit.fixed_per_slot &&
-        worker.held.size() > std::uint64_t{worker.num_slots} * (1 + *policy_.credit.fixed_per_slot))
+        worker.held.size() >
+            std::uint64_t{worker.num_slots} * (1 + *policy_.credit.fixed_per_slot) + worker.most_waiting)
       return "worker " + std::to_string(id.value) + " holds more than its credit";
   }
   std::uint64_t pending = 0;

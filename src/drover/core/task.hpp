@@ -31,6 +31,8 @@ using WallMicros = std::int64_t;
 
 enum class TaskKind : std::uint8_t { command, function };
 
+inline constexpr std::uint8_t kNormalPriority = 128;
+
 /// A unit of work as its submitter gives it.
 struct TaskSpec {
   TaskKind kind = TaskKind::command;
@@ -41,13 +43,21 @@ struct TaskSpec {
   std::vector<std::uint32_t> slot_marks;
   /// What identifies the task to people: its arguments, or the command itself when this is empty.
   std::string tag;
+  /// Goes before all tasks of lower priority; within one, deeper tasks go first, and then those that
+  /// were accepted first.
+  std::uint8_t priority = kNormalPriority;
+  /// How many tasks made one another down to this one: trees of tasks are worked off depth first, which
+  /// bounds how much of them is there at once.
+  std::uint16_t depth = 0;
+  /// The time limit of each of its attempts; zero: that of the profile.
+  Duration timeout{};
 
   friend bool operator==(const TaskSpec&, const TaskSpec&) = default;
 };
 
 // How an attempt ended, as the worker that executed it saw it.
 
-/// The process exited by itself.
+/// The process exited by itself; a function that returned has 0.
 struct Exited {
   int code = 0;
   friend bool operator==(const Exited&, const Exited&) = default;
@@ -72,8 +82,14 @@ struct NotStarted {
 struct Killed {
   friend bool operator==(const Killed&, const Killed&) = default;
 };
+/// The function ended with an exception, or said that it failed.
+struct Threw {
+  std::string type;  ///< as C++ names it; empty when the function only gave a reason
+  std::string text;
+  friend bool operator==(const Threw&, const Threw&) = default;
+};
 
-using Outcome = std::variant<Exited, Signaled, TimedOut, NotStarted, Killed>;
+using Outcome = std::variant<Exited, Signaled, TimedOut, NotStarted, Killed, Threw>;
 
 [[nodiscard]] inline bool is_success(const Outcome& outcome) {
   const auto* exited = std::get_if<Exited>(&outcome);
@@ -93,6 +109,8 @@ struct AttemptResult {
   std::uint64_t max_rss_kib = 0;
   /// Last line of stderr that is not blank, at most 200 bytes; for the summary of failures.
   std::string stderr_tail;
+  /// What a function that succeeded returned, serialized.
+  std::string value;
 
   friend bool operator==(const AttemptResult&, const AttemptResult&) = default;
 };

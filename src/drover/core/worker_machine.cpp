@@ -5,18 +5,26 @@
 
 namespace drover::core {
 
+namespace {
+
+/// How much work is started ahead, in time.
+constexpr Duration kAhead = std::chrono::milliseconds(1);
+/// Weight of the newest runtime in the moving mean, as a divisor.
+constexpr Duration::rep kMeanWeight = 8;
+
+}  // namespace
+
 WorkerMachine::WorkerMachine(WorkerPolicy policy, Time now)
     : policy_(policy), now_(now), last_said_(now), master_heard_(now), last_tick_(now) {
   policy_.num_slots = std::max(policy_.num_slots, 1U);
   for (std::uint32_t slot = 1; slot <= policy_.num_slots; ++slot) free_slots_.insert(slot);
 }
 
-std::vector<WorkerCommand> WorkerMachine::handle(const WorkerEvent& event, Time now) {
+std::vector<WorkerCommand> WorkerMachine::handle(std::span<const WorkerEvent> events, Time now) {
   now_ = now;
-  if (!has_left_) {
-    std::visit([this](const auto& e) { on(e); }, event);
-    settle();
-  }
+  for (const WorkerEvent& event : events)
+    if (!has_left_) std::visit([this](const auto& e) { on(e); }, event);
+  settle();
   return std::exchange(out_, {});
 }
 
@@ -59,9 +67,44 @@ void WorkerMachine::on(const worker_event::MasterHeard&) {
 void WorkerMachine::on(const worker_event::AttemptEnded& event) {
   const auto found = running_.find(event.result.attempt);
   if (found == running_.end()) return;
-  free_slots_.insert(found->second);
+  const std::uint32_t slot = found->second;
   running_.erase(found);
+  ahead_.erase(event.result.attempt);
+  must_speak_ = must_speak_ || waiting_.erase(event.result.attempt) > 0;
+  if (slot != 0) free_slot(slot);
+  const Duration runtime = event.result.runtime;
+  mean_runtime_ = mean_runtime_ ? *mean_runtime_ + (runtime - *mean_runtime_) / kMeanWeight : runtime;
   report_.ended.push_back(event.result);
+}
+
+/// One that was started ahead is next.
+void WorkerMachine::free_slot(std::uint32_t slot) {
+  if (ahead_.empty())
+    free_slots_.insert(slot);
+  else
+    running_.at(ahead_.extract(ahead_.begin()).value()) = slot;
+}
+
+bool WorkerMachine::may_start(const Assignment& assignment) const {
+  if (!free_slots_.empty()) return true;
+  if (assignment.spec.kind != TaskKind::function || assignment.attempt.n > 1 || !mean_runtime_) return false;
+  const auto worth = static_cast<std::size_t>(kAhead / std::max(*mean_runtime_, Duration(1)));
+  return ahead_.size() < policy_.num_slots * std::min<std::size_t>(worth, policy_.max_ahead);
+}
+
+/// One that goes on does so at once, if need be beside those that took the slots meanwhile.
+void WorkerMachine::on(const worker_event::AttemptWaits& event) {
+  const auto found = running_.find(event.attempt);
+  if (found == running_.end()) return;
+  if (event.is_waiting) {
+    if (!waiting_.insert(event.attempt).second) return;
+    ahead_.erase(event.attempt);
+    if (found->second != 0) free_slot(std::exchange(found->second, 0));
+  } else {
+    if (waiting_.erase(event.attempt) == 0) return;
+    if (!free_slots_.empty()) found->second = free_slots_.extract(free_slots_.begin()).value();
+  }
+  must_speak_ = true;
 }
 
 void WorkerMachine::on(const worker_event::Ticked&) {
@@ -87,16 +130,17 @@ void WorkerMachine::hand_back_queued(const std::vector<AttemptId>& attempts) {
 void WorkerMachine::settle() {
   if (has_left_) return;
   std::vector<WorkerCommand> starts;
-  while (!queue_.empty() && !free_slots_.empty()) {
-    const std::uint32_t slot = *free_slots_.begin();
-    free_slots_.erase(free_slots_.begin());
+  while (!queue_.empty() && may_start(queue_.front())) {
+    const std::uint32_t slot = free_slots_.empty() ? 0 : free_slots_.extract(free_slots_.begin()).value();
     running_.emplace(queue_.front().attempt, slot);
+    if (slot == 0) ahead_.insert(queue_.front().attempt);
     report_.started.push_back(queue_.front().attempt);
     starts.push_back(worker_command::Start{std::move(queue_.front()), slot});
     queue_.pop_front();
   }
   must_speak_ = must_speak_ || report_ != worker_command::Report{} || now_ - last_said_ >= policy_.heartbeat;
   if (must_speak_) {
+    report_.num_waiting = static_cast<std::uint32_t>(waiting_.size());
     out_.push_back(std::exchange(report_, {}));
     last_said_ = now_;
     must_speak_ = false;
@@ -114,7 +158,15 @@ Time WorkerMachine::next_deadline() const {
 }
 
 std::string WorkerMachine::check_invariants() const {
-  if (running_.size() + free_slots_.size() != policy_.num_slots) return "slots are neither free nor in use";
+  const auto num_in_use =
+      std::count_if(running_.begin(), running_.end(), [](const auto& entry) { return entry.second != 0; });
+  if (static_cast<std::size_t>(num_in_use) + free_slots_.size() != policy_.num_slots)
+    return "slots are neither free nor in use";
+  for (const AttemptId attempt : ahead_)
+    if (!running_.contains(attempt) || running_.at(attempt) != 0 || waiting_.contains(attempt))
+      return "what was started ahead has a slot, waits, or does not execute";
+  for (const AttemptId attempt : waiting_)
+    if (!running_.contains(attempt) || running_.at(attempt) != 0) return "what waits holds a slot, or does not execute";
   for (const auto& [attempt, slot] : running_)
     if (free_slots_.contains(slot)) return "a slot is free and in use";
   if (!queue_.empty() && !free_slots_.empty() && !has_left_) return "work waits beside a free slot";

@@ -10,6 +10,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -38,13 +39,18 @@ struct MasterHeard {};
 struct AttemptEnded {
   AttemptResult result;
 };
+/// An attempt begins to wait for other tasks, and leaves its slot to others; or goes on.
+struct AttemptWaits {
+  AttemptId attempt;
+  bool is_waiting = false;
+};
 struct Ticked {};
 
 }  // namespace worker_event
 
 using WorkerEvent = std::variant<worker_event::TicketArrived, worker_event::RecallArrived, worker_event::KillArrived,
                                  worker_event::DrainArrived, worker_event::MasterHeard, worker_event::AttemptEnded,
-                                 worker_event::Ticked>;
+                                 worker_event::AttemptWaits, worker_event::Ticked>;
 
 namespace worker_command {
 
@@ -53,12 +59,13 @@ struct Report {
   std::vector<AttemptId> started;
   std::vector<AttemptResult> ended;
   std::vector<AttemptId> handed_back;
+  std::uint32_t num_waiting = 0;  ///< of the attempts that execute, at this moment
 
   friend bool operator==(const Report&, const Report&) = default;
 };
 struct Start {
   Assignment assignment;
-  std::uint32_t slot = 0;  ///< on this worker, from 1
+  std::uint32_t slot = 0;  ///< on this worker, from 1; 0: of a function started ahead, whichever is free first
 };
 /// End this attempt; its result still comes, as Killed.
 struct Stop {
@@ -80,6 +87,10 @@ struct WorkerPolicy {
   Duration heartbeat = std::chrono::seconds(1);
   /// How long to go on without a word from the master.
   Duration master_lease = std::chrono::seconds(30);
+  /// Functions that take next to nothing may be started before a slot is free, so many for each: who
+  /// executes them takes the next one by itself. Only first attempts, of which no worker has died yet:
+  /// if this worker dies, all that it has started is charged for it.
+  std::uint32_t max_ahead = 0;
 };
 
 class WorkerMachine {
@@ -87,7 +98,11 @@ class WorkerMachine {
   WorkerMachine(WorkerPolicy policy, Time now);
 
   /// Handles one event that happened no later than `now`; `now` never decreases.
-  [[nodiscard]] std::vector<WorkerCommand> handle(const WorkerEvent& event, Time now);
+  [[nodiscard]] std::vector<WorkerCommand> handle(const WorkerEvent& event, Time now) {
+    return handle({&event, 1}, now);
+  }
+  /// Several that were found together: what there is to say of them is said at once.
+  [[nodiscard]] std::vector<WorkerCommand> handle(std::span<const WorkerEvent> events, Time now);
 
   /// When to call with `Ticked` at the latest, if nothing else happens before.
   [[nodiscard]] Time next_deadline() const;
@@ -106,8 +121,11 @@ class WorkerMachine {
   void on(const worker_event::DrainArrived& event);
   void on(const worker_event::MasterHeard& event);
   void on(const worker_event::AttemptEnded& event);
+  void on(const worker_event::AttemptWaits& event);
   void on(const worker_event::Ticked& event);
 
+  void free_slot(std::uint32_t slot);
+  [[nodiscard]] bool may_start(const Assignment& assignment) const;
   void hand_back_queued(const std::vector<AttemptId>& attempts);
   void settle();
 
@@ -118,7 +136,10 @@ class WorkerMachine {
   Time last_tick_;
 
   std::deque<Assignment> queue_;
-  std::map<AttemptId, std::uint32_t> running_;  ///< -> slot
+  std::map<AttemptId, std::uint32_t> running_;  ///< -> slot, 0: has none
+  std::set<AttemptId> waiting_;                 ///< of those, and without a slot
+  std::set<AttemptId> ahead_;                   ///< of those: have not had a slot yet
+  std::optional<Duration> mean_runtime_;
   std::set<std::uint32_t> free_slots_;
   bool is_draining_ = false;
   bool has_left_ = false;

@@ -134,7 +134,8 @@ void CommandExecutor::start(core::AttemptId id, const core::TaskSpec& spec, cons
   attempt.pid = spawned.pid;
   attempt.started = now;
   attempt.started_wall = wall;
-  if (profile_.timeout > core::Duration::zero()) attempt.signal_at = now + profile_.timeout;
+  const core::Duration timeout = spec.timeout > core::Duration::zero() ? spec.timeout : profile_.timeout;
+  if (timeout > core::Duration::zero()) attempt.signal_at = now + timeout;
   attempt.streams[index_of(core::Stream::out)].fd = std::move(spawned.stdout_fd);
   attempt.streams[index_of(core::Stream::err)].fd = std::move(spawned.stderr_fd);
   guardian_.watch(placement.slot, spawned.pid);

@@ -8,13 +8,13 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "drover/core/stream.hpp"
 #include "drover/core/task.hpp"
+#include "drover/exec/attempt_handler.hpp"
 #include "drover/exec/environment.hpp"
 #include "drover/exec/last_line.hpp"
 #include "drover/exec/process_guardian.hpp"
@@ -25,17 +25,6 @@ namespace drover::exec {
 
 /// Blocks SIGCHLD in this thread, and so in all that it starts later.
 void block_child_signal();
-
-/// Gets what attempts produce, from within CommandExecutor::poll().
-class AttemptHandler {
- public:
-  /// All output of an attempt comes before its end. The bytes are valid during the call.
-  virtual void on_output(core::AttemptId attempt, core::Stream stream, std::span<const char> bytes) = 0;
-  virtual void on_ended(core::AttemptResult result) = 0;
-
- protected:
-  ~AttemptHandler() = default;
-};
 
 class CommandExecutor {
  public:

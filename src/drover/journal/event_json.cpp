@@ -135,6 +135,10 @@ struct EventWriter {
     fields.number("exit", core::exit_value(result.outcome));
     fields.number("signal", core::signal_value(result.outcome));
     if (const auto* failure = std::get_if<core::NotStarted>(&result.outcome)) fields.text("reason", failure->reason);
+    if (const auto* threw = std::get_if<core::Threw>(&result.outcome)) {
+      fields.text_if_any("exception", threw->type);
+      fields.text("reason", threw->text);
+    }
     fields.seconds("started", result.started_at);
     fields.seconds("runtime", result.runtime);
     fields.seconds("cpu_time", result.cpu_time);

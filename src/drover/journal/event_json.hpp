@@ -15,8 +15,8 @@
 //   worker_draining      worker
 //   attempt_dispatched   task attempt worker
 //   attempt_started      task attempt
-//   attempt_ended        task attempt worker outcome(exited|signaled|timed_out|not_started|killed)
-//                        exit signal reason? started runtime cpu_time max_rss_kib stdout_bytes
+//   attempt_ended        task attempt worker outcome(exited|signaled|timed_out|not_started|killed|
+//                        threw) exit signal exception? reason? started runtime cpu_time max_rss_kib stdout_bytes
 //                        stderr_bytes stderr_tail?
 //   attempt_superseded   task attempt worker
 //   attempt_handed_back  task attempt

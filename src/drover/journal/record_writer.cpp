@@ -92,12 +92,12 @@ void count_end(TaskEnd how, Counts& totals) {
 
 RecordWriter::RecordWriter(SQLite::Database& database)
     : insert_task_(database,
-                   "INSERT INTO task_rows (id, owner, kind, payload, slot_marks, tag, accepted_at) "
-                   "VALUES (?, ?, ?, ?, ?, ?, ?)"),
+                   "INSERT INTO task_rows (id, owner, kind, payload, slot_marks, tag, priority, depth, timeout, "
+                   "accepted_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
       insert_attempt_(database,
                       "INSERT INTO attempt_rows (task, n, worker, outcome, code, reason, started_at, runtime, "
-                      "cpu_time, max_rss_kib, stdout_bytes, stderr_bytes, stderr_tail, recorded_at, task_end) "
-                      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+                      "cpu_time, max_rss_kib, stdout_bytes, stderr_bytes, stderr_tail, value, recorded_at, task_end) "
+                      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
       end_task_(database, "UPDATE task_rows SET task_end = ?, ended_at = ? WHERE id = ?"),
       use_up_attempt_(database, "UPDATE task_rows SET last_attempt = ? WHERE id = ?"),
       cancel_task_(database, "UPDATE task_rows SET cancel_requested = 1 WHERE id = ?"),
@@ -138,11 +138,14 @@ void RecordWriter::write(const fact::TaskAccepted& fact, const Context& context)
       .blob(fact.spec.payload)
       .blob_if_any(marks)
       .blob_if_any(fact.spec.tag)
+      .number(fact.spec.priority)
+      .number(fact.spec.depth)
+      .micros(fact.spec.timeout)
       .number(context.at)
       .run();
   Progress& progress = context.progress;
   progress.totals.accepted = std::max(progress.totals.accepted, fact.task.value);
-  progress.next_owner = std::max(progress.next_owner, OwnerId(fact.owner.value + 1));
+  if (!is_worker(fact.owner)) progress.next_owner = std::max(progress.next_owner, OwnerId(fact.owner.value + 1));
   if (!fact.owner.is_none()) return;
   ++progress.num_input_tasks;
   progress.input_fingerprint.add(fact.spec);
@@ -205,7 +208,7 @@ void RecordWriter::write(const fact::AttemptLost& fact, const Context& context) 
   binder.number(fact.attempt.task.value).number(fact.attempt.n).number(fact.worker.value);
   binder.number(kLostOutcome).number(fact.charged ? 1 : 0).null();
   for (int i = 0; i < 6; ++i) binder.number(0);
-  binder.null().number(context.at).null().run();
+  binder.null().null().number(context.at).null().run();
   ++context.progress.totals.lost_attempts;
 }
 
@@ -235,6 +238,7 @@ void RecordWriter::write_attempt(const fact::AttemptEnded& fact, std::optional<T
       .number(result.stdout_bytes)
       .number(result.stderr_bytes)
       .blob_if_any(result.stderr_tail)
+      .blob_if_any(result.value)
       .number(context.at);
   if (end)
     binder.number(static_cast<int>(*end));

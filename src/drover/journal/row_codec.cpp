@@ -1,5 +1,7 @@
 #include "drover/journal/row_codec.hpp"
 
+#include <algorithm>
+
 #include "drover/support/error.hpp"
 
 namespace drover::journal {
@@ -16,6 +18,8 @@ struct Encoder {
     return {3, not_started.errno_value, not_started.reason};
   }
   OutcomeColumns operator()(const Killed&) const { return {4, 0, {}}; }
+  // The name of a type has no newline; the text may.
+  OutcomeColumns operator()(const Threw& threw) const { return {6, 1, threw.type + '\n' + threw.text}; }
 };
 
 constexpr unsigned kBytesPerMark = 4;
@@ -35,9 +39,14 @@ Outcome decode_outcome(const OutcomeColumns& columns) {
     case 2:
       return TimedOut{columns.code};
     case 3:
-      return NotStarted{columns.code, std::string(columns.reason)};
+      return NotStarted{columns.code, columns.reason};
     case 4:
       return Killed{};
+    case 6: {
+      const auto end_of_type = std::min(columns.reason.find('\n'), columns.reason.size());
+      return Threw{columns.reason.substr(0, end_of_type),
+                   columns.reason.substr(std::min(end_of_type + 1, columns.reason.size()))};
+    }
     default:
       throw Error("the journal has an attempt with the unknown outcome " + std::to_string(columns.outcome));
   }

@@ -17,10 +17,9 @@ inline constexpr int kLostOutcome = 5;
 struct OutcomeColumns {
   int outcome = 0;
   int code = 0;
-  std::string_view reason;
+  std::string reason;
 };
 
-/// `reason` points into `outcome`.
 [[nodiscard]] OutcomeColumns encode_outcome(const core::Outcome& outcome);
 /// Of one that is not lost. Throws Error if there is no such outcome.
 [[nodiscard]] core::Outcome decode_outcome(const OutcomeColumns& columns);

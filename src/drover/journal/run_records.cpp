@@ -48,12 +48,15 @@ TaskSpec read_spec(RowReader& row) {
   spec.payload = row.blob();
   spec.slot_marks = decode_slot_marks(row.blob());
   spec.tag = row.blob();
+  spec.priority = static_cast<std::uint8_t>(row.number());
+  spec.depth = static_cast<std::uint16_t>(row.number());
+  spec.timeout = row.micros();
   return spec;
 }
 
 constexpr const char* kUnfinished = R"sql(
-SELECT id, owner, kind, payload, slot_marks, tag, coalesce(last_attempt, 0), coalesce(counts_from, 0),
-  cancel_requested IS NOT NULL
+SELECT id, owner, kind, payload, slot_marks, tag, priority, depth, timeout, coalesce(last_attempt, 0),
+  coalesce(counts_from, 0), cancel_requested IS NOT NULL
 FROM task_rows AS t
 WHERE id >= ? AND task_end IS NULL AND NOT EXISTS (
   SELECT 1 FROM attempt_rows AS a
@@ -71,12 +74,13 @@ FROM attempt_rows WHERE task = ?1)sql";
 // Each gives the time of the record first, and has its rows in the order of time.
 
 constexpr const char* kAcceptedSince = R"sql(
-SELECT accepted_at, id, owner, kind, payload, slot_marks, tag
+SELECT accepted_at, id, owner, kind, payload, slot_marks, tag, priority, depth, timeout
 FROM task_rows WHERE id >= ?1 AND accepted_at >= ?2 ORDER BY id)sql";
 
 /// Attempts that ended, and tasks that ended without one.
 constexpr const char* kEndedSince = R"sql(
-SELECT at, t.id, t.owner, t.kind, t.payload, t.slot_marks, t.tag, w.id, w.group_id, w.host, e.worker,
+SELECT at, t.id, t.owner, t.kind, t.payload, t.slot_marks, t.tag, t.priority, t.depth, t.timeout, w.id,
+  w.group_id, w.host, e.worker,
   e.outcome, e.n, e.code, e.reason, e.started_at, e.runtime, e.cpu_time, e.max_rss_kib, e.stdout_bytes,
   e.stderr_bytes, e.stderr_tail, e.task_end
 FROM (
@@ -217,7 +221,9 @@ bool RecordedEnds::contains(AttemptId attempt) {
 
 InputTasks::InputTasks(const RunDirectory& run)
     : database_(open_for_reading(run.database())),
-      select_(database_, "SELECT kind, payload, slot_marks, tag FROM task_rows WHERE owner = 0 ORDER BY id") {}
+      select_(database_,
+              "SELECT kind, payload, slot_marks, tag, priority, depth, timeout FROM task_rows WHERE owner = 0 "
+              "ORDER BY id") {}
 
 std::optional<TaskSpec> InputTasks::next() {
   if (!select_.executeStep()) return std::nullopt;

@@ -81,6 +81,9 @@ CREATE TABLE task_rows (
   payload          BLOB NOT NULL,
   slot_marks       BLOB,              -- where the job slot's number goes: 32-bit offsets, little-endian
   tag              BLOB,
+  priority         INTEGER NOT NULL,
+  depth            INTEGER NOT NULL,  -- how many tasks made one another down to this one
+  timeout          INTEGER NOT NULL,  -- 0: that of the run
   accepted_at      INTEGER NOT NULL,
   last_attempt     INTEGER,           -- handed back without having begun: its number is used up
   counts_from      INTEGER,           -- taken up again: attempts up to this number do not count
@@ -94,7 +97,8 @@ CREATE TABLE attempt_rows (
   task         INTEGER NOT NULL,
   n            INTEGER NOT NULL,
   worker       INTEGER NOT NULL,
-  outcome      INTEGER NOT NULL,  -- 0 exited, 1 signaled, 2 timed_out, 3 not_started, 4 killed, 5 lost
+  outcome      INTEGER NOT NULL,  -- 0 exited, 1 signaled, 2 timed_out, 3 not_started, 4 killed, 5 lost,
+                                  -- 6 threw
   code         INTEGER NOT NULL,  -- exit status; signal; errno; of a lost one 1 if it was executing
   reason       TEXT,
   started_at   INTEGER NOT NULL,
@@ -104,6 +108,7 @@ CREATE TABLE attempt_rows (
   stdout_bytes INTEGER NOT NULL,
   stderr_bytes INTEGER NOT NULL,
   stderr_tail  BLOB,
+  value        BLOB,              -- what a function returned, serialized
   recorded_at  INTEGER NOT NULL,
   task_end     INTEGER,           -- 0 succeeded, 1 failed, 2 timed_out, 3 cancelled, 4 quarantined
   PRIMARY KEY (task, n)
@@ -147,9 +152,9 @@ constexpr const char* kVersion1Views = R"sql(
 CREATE VIEW attempts AS
   SELECT a.task, a.n AS attempt, a.worker, w.host,
     CASE a.outcome WHEN 0 THEN 'exited' WHEN 1 THEN 'signaled' WHEN 2 THEN 'timed_out'
-      WHEN 3 THEN 'not_started' WHEN 4 THEN 'killed' ELSE 'lost' END AS outcome,
+      WHEN 3 THEN 'not_started' WHEN 4 THEN 'killed' WHEN 6 THEN 'threw' ELSE 'lost' END AS outcome,
     CASE a.outcome WHEN 0 THEN a.code WHEN 1 THEN 0 WHEN 3 THEN iif(a.code = 2, 127, 126)
-      ELSE -1 END AS exit,
+      WHEN 6 THEN 1 ELSE -1 END AS exit,
     CASE a.outcome WHEN 1 THEN a.code WHEN 2 THEN a.code WHEN 4 THEN 15 ELSE 0 END AS signal,
     a.outcome = 5 AND a.code = 1 AS charged,
     a.reason,
@@ -169,7 +174,7 @@ CREATE VIEW tasks AS
     coalesce(t.ended_at, a.recorded_at) / 1e6 AS ended_at,
     a.n AS attempt,
     CASE a.outcome WHEN 0 THEN a.code WHEN 1 THEN 0 WHEN 2 THEN -1
-      WHEN 3 THEN iif(a.code = 2, 127, 126) END AS exit,
+      WHEN 3 THEN iif(a.code = 2, 127, 126) WHEN 6 THEN 1 END AS exit,
     CASE WHEN a.outcome IN (1, 2) THEN a.code WHEN a.outcome IS NOT NULL THEN 0 END AS signal,
     a.reason, a.worker, w.host,
     a.started_at / 1e6 AS started_at, a.runtime / 1e6 AS runtime, a.cpu_time / 1e6 AS cpu_time,

@@ -290,7 +290,9 @@ void Joiner::start_ranks(const std::string& name_server) {
   for (const control::HostSlots& host : plan_.hosts)
     launch.hosts.push_back(host.host + ":" + std::to_string(host.num_slots));
   launch.program = plan_.program;
-  launch.args = {"worker-rank", "--slots", std::to_string(plan_.slots_per_worker)};
+  launch.args = plan_.args_before;
+  launch.args.insert(launch.args.end(), {"worker-rank", "--slots", std::to_string(plan_.slots_per_worker)});
+  launch.args.insert(launch.args.end(), plan_.args_after.begin(), plan_.args_after.end());
   launch.ompi_server = name_server;
   ChildProcess::Options child;
   child.command = mpirun_command(launch);

@@ -31,6 +31,8 @@ struct JoinPlan {
   std::uint32_t slots_per_worker = 1;
   std::vector<control::HostSlots> hosts;  ///< empty: this machine
   std::string program;                    ///< absolute
+  std::vector<std::string> args_before;   ///< around the arguments of its ranks
+  std::vector<std::string> args_after;
   std::string drover_version;
   std::string host;  ///< this machine's name, for the master to show
   /// How long to wait for a master that does not answer yet.

@@ -20,6 +20,8 @@ using namespace std::chrono_literals;
 /// A turn takes in at most this much, so that its facts and commands stay bounded too.
 constexpr int kMostMessagesInTurn = 512;
 constexpr std::size_t kMostTasksInPull = 4096;
+/// Functions that take next to nothing, started ahead of their turn on each slot.
+constexpr std::uint32_t kMostAhead = 64;
 /// Facts that may wait for the journal before nothing more is dispatched.
 constexpr std::size_t kMostUnsafe = 200'000;
 /// How often observers hear from a loop that has nothing to do.
@@ -139,11 +141,21 @@ void MasterLoop::take(core::WorkerId from, wire::Report& report) {
       ports_.results.take_output(chunk.attempt, scheduler_.tag(chunk.attempt.task), chunk.stream, chunk.bytes);
   }
   handle(core::event::WorkerReported{from, std::move(report.started), std::move(report.ended),
-                                     std::move(report.handed_back)});
+                                     std::move(report.handed_back), report.num_waiting});
 }
 
 void MasterLoop::take(core::WorkerId from, const wire::Goodbye&) {
   handle(core::event::WorkerLeft{from});
+}
+
+void MasterLoop::take(core::WorkerId from, wire::Submit& submit) {
+  if (ports_.functions == nullptr)
+    return handle(core::event::WorkerFailed{from, "submits tasks to a program that has none"});
+  handle(ports_.functions->submit(from, submit));
+}
+
+void MasterLoop::take(core::WorkerId from, const wire::Withdraw& withdraw) {
+  if (ports_.functions != nullptr) handle(ports_.functions->withdraw(from, withdraw));
 }
 
 template <class Unexpected>
@@ -180,6 +192,8 @@ void MasterLoop::end_input() {
 
 void MasterLoop::take_requests() {
   for (const core::Event& event : ports_.desk.take_requests(scheduler_, now_)) handle(event);
+  if (ports_.functions == nullptr) return;
+  for (const core::Event& event : ports_.functions->take_requests()) handle(event);
 }
 
 // --- groups -----------------------------------------------------------------------------------
@@ -291,7 +305,8 @@ void MasterLoop::release(const std::vector<journal::Turn>& turns) {
 
 void MasterLoop::perform(const core::command::Welcome& command) {
   send(command.worker, wire::Welcome{command.worker, command.group, command.first_job_slot, options_.profile,
-                                     options_.heartbeat, options_.master_lease, options_.output_window});
+                                     options_.heartbeat, options_.master_lease, options_.output_window,
+                                     options_.policy.max_worker_kills > 1 ? kMostAhead : 0});
 }
 
 void MasterLoop::perform(core::command::SendTicket& command) {

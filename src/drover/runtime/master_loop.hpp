@@ -14,6 +14,7 @@
 #include "drover/core/scheduler.hpp"
 #include "drover/journal/journal.hpp"
 #include "drover/runtime/control_desk.hpp"
+#include "drover/runtime/function_desk.hpp"
 #include "drover/runtime/observer.hpp"
 #include "drover/runtime/process_watch.hpp"
 #include "drover/runtime/recruiter.hpp"
@@ -68,6 +69,8 @@ struct MasterPorts {
   ResultSink& results;
   std::vector<Observer*> observers;
   SignalInbox& signals;
+  /// Of a program whose code submits tasks; null: there is none.
+  FunctionDesk* functions = nullptr;
 };
 
 class MasterLoop {
@@ -92,6 +95,8 @@ class MasterLoop {
   void take(core::WorkerId from, wire::Hello& hello);
   void take(core::WorkerId from, wire::Report& report);
   void take(core::WorkerId from, const wire::Goodbye& goodbye);
+  void take(core::WorkerId from, wire::Submit& submit);
+  void take(core::WorkerId from, const wire::Withdraw& withdraw);
   template <class Unexpected>
   void take(core::WorkerId from, const Unexpected& unexpected);
   void take_deaths(const std::vector<core::WorkerId>& ended);

@@ -40,6 +40,13 @@ std::vector<std::string> names(const std::vector<control::HostSlots>& hosts) {
   return names;
 }
 
+/// What answers like drover on a host.
+std::string drover_command(const RecruiterOptions& options) {
+  std::string command = options.program;
+  for (const std::string& arg : options.args_before) command += " " + arg;
+  return command;
+}
+
 std::string last_lines(const std::string& output) {
   constexpr std::size_t kMost = 400;
   return output.empty() ? "" : ": " + output.substr(output.size() > kMost ? output.size() - kMost : 0);
@@ -92,8 +99,8 @@ RecruitId Recruiter::add(ScaleAdd request, core::GroupSource source, core::Time 
   recruit.state = Waiting{};
   if (recruit.request.hosts.empty()) return id;
   recruit.deadline = now + options_.probe_limit;
-  recruit.state = Probing{
-      HostProbe(names(recruit.request.hosts), options_.program, options_.drover_version, options_.probe_limit, now)};
+  recruit.state = Probing{HostProbe(names(recruit.request.hosts), drover_command(options_), options_.drover_version,
+                                    options_.probe_limit, now)};
   out_.emplace_back(recruit::Note{id, "probing " + host_list(recruit.request.hosts)});
   return id;
 }
@@ -171,7 +178,7 @@ void Recruiter::spawn(Recruit& recruit, core::Time now) {
   transport::SpawnRequest request;
   request.population = static_cast<int>(recruit.request.population);
   request.program = options_.program;
-  request.args = options_.worker_args;
+  request.args = program_args(options_.worker_args);
   for (const control::HostSlots& host : recruit.request.hosts)
     request.hosts.push_back(host.host + ":" + std::to_string(host.num_slots));
   request.are_hosts_new = !request.hosts.empty();
@@ -179,17 +186,25 @@ void Recruiter::spawn(Recruit& recruit, core::Time now) {
   recruit.state = Arriving{nullptr, transport::spawn_group(std::move(request))};
 }
 
+std::vector<std::string> Recruiter::program_args(std::vector<std::string> args) const {
+  args.insert(args.begin(), options_.args_before.begin(), options_.args_before.end());
+  args.insert(args.end(), options_.args_after.begin(), options_.args_after.end());
+  return args;
+}
+
 void Recruiter::launch(RecruitId id, Recruit& recruit, core::Time now) {
   ChildProcess::Options child;
-  child.command = {options_.program, "worker",       "--join",
-                   options_.run_dir, "--population", std::to_string(recruit.request.population)};
+  std::vector<std::string> args{"worker", "--join", options_.run_dir, "--population",
+                                std::to_string(recruit.request.population)};
   if (!recruit.request.hosts.empty()) {
-    child.command.emplace_back("--hosts");
-    child.command.push_back(host_list(recruit.request.hosts));
+    args.emplace_back("--hosts");
+    args.push_back(host_list(recruit.request.hosts));
   }
-  child.command.emplace_back("--slots");
-  child.command.push_back(std::to_string(recruit.request.slots_per_worker > 0 ? recruit.request.slots_per_worker
-                                                                              : options_.slots_per_worker));
+  args.emplace_back("--slots");
+  args.push_back(std::to_string(recruit.request.slots_per_worker > 0 ? recruit.request.slots_per_worker
+                                                                     : options_.slots_per_worker));
+  child.command = program_args(std::move(args));
+  child.command.insert(child.command.begin(), options_.program);
   child.unset = launcher_variables();
   recruit.deadline = now + options_.arrival_limit;
   recruit.state = Launched{};

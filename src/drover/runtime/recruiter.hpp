@@ -31,9 +31,12 @@ using RecruitId = support::StrongId<struct RecruitTag, std::uint64_t>;
 
 struct RecruiterOptions {
   std::string program;  ///< absolute, the same on every host
+  /// Around the arguments of the program, where it is not drover itself but one that uses it.
+  std::vector<std::string> args_before;
+  std::vector<std::string> args_after;
   std::string run_dir;  ///< absolute: where a launched group announces itself
   std::string drover_version;
-  std::vector<std::string> worker_args;  ///< of the program, for a rank that is spawned
+  std::vector<std::string> worker_args;  ///< for a rank that is spawned; between those
   std::uint32_t slots_per_worker = 1;
   /// How long a host has to answer, and then a group to be connected.
   core::Duration probe_limit = std::chrono::seconds(15);
@@ -142,6 +145,7 @@ class Recruiter {
   void start(RecruitId id, Recruit& recruit, core::Time now);
   void spawn(Recruit& recruit, core::Time now);
   void launch(RecruitId id, Recruit& recruit, core::Time now);
+  [[nodiscard]] std::vector<std::string> program_args(std::vector<std::string> args) const;
   void accept(RecruitId id, Recruit& recruit, core::Time now);
   void poll_launches();
   void fail(RecruitId id, const std::string& reason);

@@ -17,14 +17,21 @@ using namespace std::chrono_literals;
 
 /// Output is sent in pieces of about this size, and at the latest with the next report.
 constexpr std::size_t kOutputMessageBytes = 256U << 10;
+constexpr std::size_t kMostCallsInMessage = 4096;
 constexpr core::Duration kLongestTurn = 1s;
 /// How long the last words may take to leave.
 constexpr core::Duration kFlushGrace = 5s;
 
 }  // namespace
 
-WorkerLoop::WorkerLoop(WorkerOptions options, transport::Transport& transport, exec::ProcessGuardian& guardian)
-    : options_(std::move(options)), transport_(transport), guardian_(guardian), waiter_(now()), now_(now()) {}
+WorkerLoop::WorkerLoop(WorkerOptions options, transport::Transport& transport, exec::ProcessGuardian& guardian,
+                       CallBoard* calls)
+    : options_(std::move(options)),
+      transport_(transport),
+      guardian_(guardian),
+      calls_(calls),
+      waiter_(now()),
+      now_(now()) {}
 
 WorkerEnd WorkerLoop::run() {
   send(wire::Hello{options_.drover_version, options_.host, static_cast<std::int32_t>(::getpid()), pid_scope(),
@@ -39,6 +46,7 @@ WorkerEnd WorkerLoop::run() {
     if (!end_) wait();
   }
   executor_.reset();
+  end_functions();
   if (*end_ == WorkerEnd::left) flush();
   return *end_;
 }
@@ -62,9 +70,14 @@ void WorkerLoop::take_messages() {
 void WorkerLoop::take(wire::Welcome& welcome) {
   first_job_slot_ = welcome.first_job_slot;
   output_window_ = welcome.output_window;
-  executor_ = std::make_unique<exec::CommandExecutor>(
-      std::move(welcome.profile), exec::Identity{welcome.worker, welcome.group, options_.host}, guardian_);
-  machine_.emplace(core::WorkerPolicy{options_.num_slots, welcome.heartbeat, welcome.master_lease}, now_);
+  profile_ = std::move(welcome.profile);
+  identity_ = exec::Identity{welcome.worker, welcome.group, options_.host};
+  if (options_.functions)
+    functions_ = std::make_unique<exec::FunctionExecutor>(
+        options_.functions, profile_, *identity_,
+        exec::FunctionExecutor::Slots{options_.num_slots, welcome.first_job_slot});
+  machine_.emplace(core::WorkerPolicy{options_.num_slots, welcome.heartbeat, welcome.master_lease, welcome.max_ahead},
+                   now_);
 }
 
 void WorkerLoop::take(wire::Ticket& ticket) {
@@ -96,6 +109,15 @@ void WorkerLoop::take(const wire::Ping&) {
   if (machine_) handle(core::worker_event::MasterHeard{});
 }
 
+void WorkerLoop::take(wire::Settled& settled) {
+  if (machine_) handle(core::worker_event::MasterHeard{});
+  if (calls_ == nullptr) return;
+  std::vector<CallBoard::Ended> ended;
+  for (wire::SettledCall& call : settled.calls)
+    ended.push_back({call.number, {call.how, std::move(call.outcome), call.num_attempts, std::move(call.value), ""}});
+  calls_->end(std::move(ended));
+}
+
 template <class Unexpected>
 void WorkerLoop::take(const Unexpected&) {
   throw Error("the master sent a message that only a worker sends");
@@ -104,14 +126,36 @@ void WorkerLoop::take(const Unexpected&) {
 // --- from the attempts ------------------------------------------------------------------------
 
 void WorkerLoop::poll_attempts() {
-  if (!executor_) return;
   const std::uint64_t budget = output_window_ - std::min(output_window_, num_unacknowledged_);
   // Not the time at which the turn began: attempts may have started since.
-  executor_->poll(now(), budget, *this);
-  for (core::AttemptResult& result : std::exchange(ended_, {})) {
+  if (executor_) executor_->poll(now(), budget, *this);
+  if (functions_) functions_->poll(now(), *this);
+  send_calls();  // the tasks that a function made go before its end
+  if (attempt_events_.empty()) return;
+  was_active_ = true;
+  handle(std::exchange(attempt_events_, {}));
+}
+
+void WorkerLoop::send_calls() {
+  if (calls_ == nullptr || !machine_) return;
+  for (auto calls = calls_->take_submitted(kMostCallsInMessage); !calls.empty();
+       calls = calls_->take_submitted(kMostCallsInMessage)) {
     was_active_ = true;
-    handle(core::worker_event::AttemptEnded{std::move(result)});
+    wire::Submit submit;
+    for (CallBoard::Submitted& call : calls) submit.calls.push_back({call.number, std::move(call.spec)});
+    send(submit);
   }
+  const wire::Withdraw withdraw{calls_->take_cancelled()};
+  if (!withdraw.calls.empty()) send(withdraw);
+}
+
+/// Those that execute as the worker leaves its master in the lurch, or the master it.
+void WorkerLoop::end_functions() {
+  if (calls_ != nullptr) calls_->close("this worker is leaving the run");
+  if (!functions_) return;
+  functions_->shut_down(profile_.kill_after);
+  has_left_threads_ = functions_->num_left_behind() > 0;
+  functions_.reset();
 }
 
 void WorkerLoop::on_output(core::AttemptId attempt, core::Stream stream, std::span<const char> bytes) {
@@ -126,30 +170,44 @@ void WorkerLoop::on_output(core::AttemptId attempt, core::Stream stream, std::sp
 
 /// Not handled at once: the machine may start the next attempt, and this is the executor calling.
 void WorkerLoop::on_ended(core::AttemptResult result) {
-  ended_.push_back(std::move(result));
+  attempt_events_.emplace_back(core::worker_event::AttemptEnded{std::move(result)});
+}
+
+void WorkerLoop::on_waiting(core::AttemptId attempt, bool is_waiting) {
+  attempt_events_.emplace_back(core::worker_event::AttemptWaits{attempt, is_waiting});
 }
 
 // --- what follows -----------------------------------------------------------------------------
 
-void WorkerLoop::handle(const core::WorkerEvent& event) {
+void WorkerLoop::handle(std::span<const core::WorkerEvent> events) {
   if (!machine_) throw Error("the master sent work before its welcome");
-  for (core::WorkerCommand& command : machine_->handle(event, now_))
+  for (core::WorkerCommand& command : machine_->handle(events, now_))
     std::visit([this](auto& c) { perform(c); }, command);
 }
 
 void WorkerLoop::perform(core::worker_command::Report& command) {
   num_output_bytes_ = 0;
   send(wire::Report{std::exchange(outputs_, {}), std::move(command.started), std::move(command.ended),
-                    std::move(command.handed_back)});
+                    std::move(command.handed_back), command.num_waiting});
 }
 
-void WorkerLoop::perform(const core::worker_command::Start& command) {
-  executor_->start(command.assignment.attempt, command.assignment.spec,
-                   {command.slot, first_job_slot_ + command.slot - 1}, now());
+void WorkerLoop::perform(core::worker_command::Start& command) {
+  switch (command.assignment.spec.kind) {
+    case core::TaskKind::command:
+      if (!executor_) executor_ = std::make_unique<exec::CommandExecutor>(profile_, *identity_, guardian_);
+      executor_->start(command.assignment.attempt, command.assignment.spec,
+                       {command.slot, first_job_slot_ + command.slot - 1}, now());
+      break;
+    case core::TaskKind::function:
+      if (!functions_) throw Error("the master sent a function to a program that has none");
+      functions_->start(std::move(command.assignment), now());
+      break;
+  }
 }
 
 void WorkerLoop::perform(const core::worker_command::Stop& command) {
-  executor_->stop(command.attempt, now_);
+  if (executor_) executor_->stop(command.attempt, now_);
+  if (functions_) functions_->stop(command.attempt, now_);
 }
 
 void WorkerLoop::perform(const core::worker_command::Leave&) {
@@ -177,11 +235,15 @@ void WorkerLoop::wait() {
   if (was_active_) waiter_.note_activity(now);
   core::Time deadline = now + kLongestTurn;
   if (machine_) deadline = std::min(deadline, machine_->next_deadline());
+  if (functions_)
+    if (const auto functions_deadline = functions_->next_deadline()) deadline = std::min(deadline, *functions_deadline);
   if (executor_)
     if (const auto executor_deadline = executor_->next_deadline()) deadline = std::min(deadline, *executor_deadline);
   // With the window full, output that waits in pipes must not keep us from sleeping.
   const bool is_window_full = num_unacknowledged_ >= output_window_;
-  waiter_.wait({executor_ && !is_window_full ? executor_->fd() : -1}, now, deadline);
+  waiter_.wait({executor_ && !is_window_full ? executor_->fd() : -1, functions_ ? functions_->fd() : -1,
+                calls_ != nullptr ? calls_->fd() : -1},
+               now, deadline);
 }
 
 void WorkerLoop::flush() {

@@ -10,7 +10,9 @@
 
 #include "drover/core/worker_machine.hpp"
 #include "drover/exec/command_executor.hpp"
+#include "drover/exec/function_executor.hpp"
 #include "drover/exec/process_guardian.hpp"
+#include "drover/runtime/call_board.hpp"
 #include "drover/runtime/waiter.hpp"
 #include "drover/transport/transport.hpp"
 #include "drover/wire/messages.hpp"
@@ -21,6 +23,8 @@ struct WorkerOptions {
   std::string host;
   std::uint32_t num_slots = 1;
   std::string drover_version;
+  /// What tasks of kind function may call; null: this program has none.
+  std::shared_ptr<const exec::FunctionTable> functions;
 };
 
 /// How a worker came to its end.
@@ -31,12 +35,16 @@ enum class WorkerEnd {
 
 class WorkerLoop final : private exec::AttemptHandler {
  public:
-  /// The arguments outlive the loop.
-  WorkerLoop(WorkerOptions options, transport::Transport& transport, exec::ProcessGuardian& guardian);
+  /// The arguments outlive the loop. `calls`: where functions submit tasks; null: they do not.
+  WorkerLoop(WorkerOptions options, transport::Transport& transport, exec::ProcessGuardian& guardian,
+             CallBoard* calls = nullptr);
 
   /// Announces the worker and serves until it is told to leave. Throws drover::Error when the
   /// transport fails.
   [[nodiscard]] WorkerEnd run();
+
+  /// A function did not end when it was told to: the process can only end by _exit().
+  [[nodiscard]] bool has_left_threads() const { return has_left_threads_; }
 
  private:
   void take_messages();
@@ -47,20 +55,25 @@ class WorkerLoop final : private exec::AttemptHandler {
   void take(const wire::Drain& drain);
   void take(const wire::OutputAck& ack);
   void take(const wire::Ping& ping);
+  void take(wire::Settled& settled);
   template <class Unexpected>
   void take(const Unexpected& unexpected);
 
   void on_output(core::AttemptId attempt, core::Stream stream, std::span<const char> bytes) override;
   void on_ended(core::AttemptResult result) override;
+  void on_waiting(core::AttemptId attempt, bool is_waiting) override;
 
-  void handle(const core::WorkerEvent& event);
+  void handle(const core::WorkerEvent& event) { handle({&event, 1}); }
+  void handle(std::span<const core::WorkerEvent> events);
   void perform(core::worker_command::Report& command);
-  void perform(const core::worker_command::Start& command);
+  void perform(core::worker_command::Start& command);
   void perform(const core::worker_command::Stop& command);
   void perform(const core::worker_command::Leave& command);
   void perform(const core::worker_command::Abandon& command);
 
   void poll_attempts();
+  void send_calls();
+  void end_functions();
   void send_outputs();
   void send(const wire::Message& message);
   void wait();
@@ -69,6 +82,7 @@ class WorkerLoop final : private exec::AttemptHandler {
   WorkerOptions options_;
   transport::Transport& transport_;
   exec::ProcessGuardian& guardian_;
+  CallBoard* calls_;
   Waiter waiter_;
   core::Time now_;
   bool was_active_ = false;
@@ -76,14 +90,18 @@ class WorkerLoop final : private exec::AttemptHandler {
 
   // From Welcome on.
   std::optional<core::WorkerMachine> machine_;
-  std::unique_ptr<exec::CommandExecutor> executor_;
+  core::ExecProfile profile_;
+  std::optional<exec::Identity> identity_;
+  std::unique_ptr<exec::CommandExecutor> executor_;    ///< from the first command on: it reaps all children
+  std::unique_ptr<exec::FunctionExecutor> functions_;  ///< of a program that has some
+  bool has_left_threads_ = false;
   std::uint32_t first_job_slot_ = 1;
   std::uint64_t output_window_ = 0;
   std::uint64_t num_unacknowledged_ = 0;
 
   std::vector<wire::OutputChunk> outputs_;  ///< read, and not yet sent
   std::size_t num_output_bytes_ = 0;
-  std::vector<core::AttemptResult> ended_;  ///< reported by the executor, not yet by the machine
+  std::vector<core::WorkerEvent> attempt_events_;  ///< told by executors, not yet to the machine
 };
 
 }  // namespace drover::runtime

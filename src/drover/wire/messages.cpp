@@ -24,6 +24,7 @@
 DROVER_PLAIN(drover::core::TaskId)
 DROVER_PLAIN(drover::core::WorkerId)
 DROVER_PLAIN(drover::core::GroupId)
+DROVER_PLAIN(drover::core::OwnerId)
 DROVER_PLAIN(drover::core::AttemptId)
 DROVER_PLAIN(drover::core::TaskSpec)
 DROVER_PLAIN(drover::core::Assignment)
@@ -34,6 +35,7 @@ DROVER_PLAIN(drover::core::Signaled)
 DROVER_PLAIN(drover::core::TimedOut)
 DROVER_PLAIN(drover::core::NotStarted)
 DROVER_PLAIN(drover::core::Killed)
+DROVER_PLAIN(drover::core::Threw)
 DROVER_PLAIN(drover::core::ExecProfile)
 DROVER_PLAIN(drover::core::Duration)
 DROVER_PLAIN(drover::wire::OutputChunk)
@@ -47,6 +49,11 @@ DROVER_PLAIN(drover::wire::Kill)
 DROVER_PLAIN(drover::wire::Drain)
 DROVER_PLAIN(drover::wire::OutputAck)
 DROVER_PLAIN(drover::wire::Ping)
+DROVER_PLAIN(drover::wire::SubmittedCall)
+DROVER_PLAIN(drover::wire::Submit)
+DROVER_PLAIN(drover::wire::Withdraw)
+DROVER_PLAIN(drover::wire::SettledCall)
+DROVER_PLAIN(drover::wire::Settled)
 #undef DROVER_PLAIN
 
 namespace drover::wire {
@@ -89,11 +96,11 @@ void serialize(Archive& ar, core::AttemptId& v, unsigned) {
 }
 template <class Archive>
 void serialize(Archive& ar, core::TaskSpec& v, unsigned) {
-  ar& v.kind& v.payload& v.slot_marks& v.tag;
+  ar& v.kind& v.payload& v.slot_marks& v.tag& v.priority& v.depth& v.timeout;
 }
 template <class Archive>
 void serialize(Archive& ar, core::Assignment& v, unsigned) {
-  ar& v.attempt& v.spec;
+  ar& v.attempt& v.spec& v.owner;
 }
 
 template <class Archive>
@@ -114,6 +121,10 @@ void serialize(Archive& ar, core::NotStarted& v, unsigned) {
 }
 template <class Archive>
 void serialize(Archive&, core::Killed&, unsigned) {}
+template <class Archive>
+void serialize(Archive& ar, core::Threw& v, unsigned) {
+  ar& v.type& v.text;
+}
 
 template <class Archive>
 void serialize(Archive& ar, core::Outcome& v, unsigned) {
@@ -126,7 +137,7 @@ void serialize(Archive& ar, core::Outcome& v, unsigned) {
 template <class Archive>
 void serialize(Archive& ar, core::AttemptResult& v, unsigned) {
   ar& v.attempt& v.outcome& v.started_at& v.runtime& v.stdout_bytes& v.stderr_bytes& v.cpu_time& v.max_rss_kib& v
-      .stderr_tail;
+      .stderr_tail& v.value;
 }
 template <class Archive>
 void serialize(Archive& ar, core::ExecProfile& v, unsigned) {
@@ -143,13 +154,13 @@ void serialize(Archive& ar, wire::Hello& v, unsigned) {
 }
 template <class Archive>
 void serialize(Archive& ar, wire::Report& v, unsigned) {
-  ar& v.outputs& v.started& v.ended& v.handed_back;
+  ar& v.outputs& v.started& v.ended& v.handed_back& v.num_waiting;
 }
 template <class Archive>
 void serialize(Archive&, wire::Goodbye&, unsigned) {}
 template <class Archive>
 void serialize(Archive& ar, wire::Welcome& v, unsigned) {
-  ar& v.worker& v.group& v.first_job_slot& v.profile& v.heartbeat& v.master_lease& v.output_window;
+  ar& v.worker& v.group& v.first_job_slot& v.profile& v.heartbeat& v.master_lease& v.output_window& v.max_ahead;
 }
 template <class Archive>
 void serialize(Archive& ar, wire::Ticket& v, unsigned) {
@@ -176,6 +187,29 @@ void serialize(Archive& ar, wire::OutputAck& v, unsigned) {
 }
 template <class Archive>
 void serialize(Archive&, wire::Ping&, unsigned) {}
+template <class Archive>
+void serialize(Archive& ar, wire::SubmittedCall& v, unsigned) {
+  ar& v.number& v.spec;
+}
+template <class Archive>
+void serialize(Archive& ar, wire::Submit& v, unsigned) {
+  ar& v.calls;
+}
+template <class Archive>
+void serialize(Archive& ar, wire::Withdraw& v, unsigned) {
+  ar& v.calls;
+}
+template <class Archive>
+void serialize(Archive& ar, wire::SettledCall& v, unsigned) {
+  std::uint8_t how = v.how ? static_cast<std::uint8_t>(static_cast<unsigned>(*v.how) + 1) : 0;
+  ar& v.number& how& v.outcome& v.num_attempts& v.value;
+  v.how.reset();
+  if (how > 0) v.how = static_cast<core::TaskEnd>(how - 1);
+}
+template <class Archive>
+void serialize(Archive& ar, wire::Settled& v, unsigned) {
+  ar& v.calls;
+}
 
 }  // namespace boost::serialization
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <variant>
@@ -50,7 +51,27 @@ struct Report {
   std::vector<core::AttemptId> started;
   std::vector<core::AttemptResult> ended;
   std::vector<core::AttemptId> handed_back;
+  std::uint32_t num_waiting = 0;
   friend bool operator==(const Report&, const Report&) = default;
+};
+
+/// A task that a task on this worker made.
+struct SubmittedCall {
+  std::uint64_t number = 0;  ///< the worker's own, by which its end is told
+  core::TaskSpec spec;
+  friend bool operator==(const SubmittedCall&, const SubmittedCall&) = default;
+};
+
+/// Comes before the report of the end of the task that made them.
+struct Submit {
+  std::vector<SubmittedCall> calls;
+  friend bool operator==(const Submit&, const Submit&) = default;
+};
+
+/// These tasks of the worker's are not wanted any more.
+struct Withdraw {
+  std::vector<std::uint64_t> calls;
+  friend bool operator==(const Withdraw&, const Withdraw&) = default;
 };
 
 /// The last word of a worker that leaves.
@@ -69,6 +90,8 @@ struct Welcome {
   core::Duration master_lease{};
   /// Bytes of output that a worker may have sent beyond those acknowledged.
   std::uint64_t output_window = 0;
+  /// Short functions that it may start ahead of their turn, for each slot.
+  std::uint32_t max_ahead = 0;
   friend bool operator==(const Welcome&, const Welcome&) = default;
 };
 
@@ -103,12 +126,29 @@ struct OutputAck {
   friend bool operator==(const OutputAck&, const OutputAck&) = default;
 };
 
+/// The end of a task that this worker submitted.
+struct SettledCall {
+  std::uint64_t number = 0;
+  /// None: the run stops before.
+  std::optional<core::TaskEnd> how;
+  core::Outcome outcome;
+  std::uint32_t num_attempts = 0;
+  std::string value;
+  friend bool operator==(const SettledCall&, const SettledCall&) = default;
+};
+
+struct Settled {
+  std::vector<SettledCall> calls;
+  friend bool operator==(const Settled&, const Settled&) = default;
+};
+
 /// The master's sign of life.
 struct Ping {
   friend bool operator==(const Ping&, const Ping&) = default;
 };
 
-using Message = std::variant<Hello, Report, Goodbye, Welcome, Ticket, Recall, Kill, Drain, OutputAck, Ping>;
+using Message = std::variant<Hello, Report, Goodbye, Welcome, Ticket, Recall, Kill, Drain, OutputAck, Ping, Submit,
+                             Withdraw, Settled>;
 
 /// The message in an envelope, ready to be sent.
 [[nodiscard]] std::string encode(const Message& message);

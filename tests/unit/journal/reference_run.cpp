@@ -108,6 +108,13 @@ void ReferenceRun::submit() {
     spec.payload = "work on " + std::to_string(++num_submitted_) + std::string(random_.between(0U, 40U), 'x');
     if (random_.chance(0.1)) spec.slot_marks = {4, 8};
     if (random_.chance(0.5)) spec.tag = "tag" + std::to_string(num_submitted_);
+    if (random_.chance(0.2)) {
+      spec.kind = TaskKind::function;
+      spec.slot_marks.clear();
+      spec.priority = static_cast<std::uint8_t>(random_.between(std::uint64_t{0}, std::uint64_t{255}));
+      spec.depth = static_cast<std::uint16_t>(random_.between(std::uint64_t{0}, std::uint64_t{3}));
+      spec.timeout = 250us;
+    }
     event.tasks.push_back(std::move(spec));
   }
   handle(event);
@@ -152,11 +159,12 @@ void ReferenceRun::report_end(WorkerId id, PlayedWorker& worker) {
                    : how == 1 ? Outcome(Signaled{11})
                    : how == 2 ? Outcome(TimedOut{15})
                    : how == 3 ? Outcome(NotStarted{2, "no such file"})
+                   : how == 4 ? Outcome(Threw{"std::logic_error", "two\nlines"})
                               : Outcome(Exited{0});
   result.started_at = 1'700'000'000'000'000;
   result.runtime = random_.between(Duration(1us), Duration(50ms));
   result.stdout_bytes = random_.between(std::uint64_t{0}, std::uint64_t{100});
-  if (how < 4) result.stderr_tail = "it went wrong";
+  if (how < 5) result.stderr_tail = "it went wrong";
   worker.started.erase(result.attempt);
   worker.held.erase(std::find(worker.held.begin(), worker.held.end(), result.attempt));
   handle(event::WorkerReported{id, {}, {result}, {}});

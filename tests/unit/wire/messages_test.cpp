@@ -19,8 +19,8 @@ core::AttemptResult ended_with(core::AttemptId attempt, core::Outcome outcome) {
 
 std::vector<wire::Message> samples() {
   const core::AttemptId attempt{core::TaskId(7), 2};
-  core::AttemptResult result{attempt, core::NotStarted{2, "no shell"}, 1'700'000'000'000'000, 12ms, 5, 6, 3ms, 1024,
-                             "oops"};
+  core::AttemptResult result{
+      attempt, core::NotStarted{2, "no shell"}, 1'700'000'000'000'000, 12ms, 5, 6, 3ms, 1024, "oops", "value"};
   std::string binary(100'000, '\0');
   std::mt19937 random(1);
   for (char& c : binary) c = static_cast<char>(random());
@@ -34,17 +34,23 @@ std::vector<wire::Message> samples() {
       wire::Report{{},
                    {},
                    {ended_with(attempt, core::TimedOut{15}), ended_with(attempt, core::Killed{}),
-                    ended_with(attempt, core::Exited{3})},
+                    ended_with(attempt, core::Exited{3}), ended_with(attempt, core::Threw{"a::b", "why"})},
                    {}},
       wire::Goodbye{},
       wire::Welcome{core::WorkerId(3), core::GroupId(1), 17,
                     core::ExecProfile{"/bin/bash", "/tmp", {"A=b c", "D="}, 5s, 1s, "id", "/run"}, 1s, 10s, 1 << 20},
-      wire::Ticket{{{attempt, core::TaskSpec{core::TaskKind::command, "echo \xff {%}", {8, 9}, "tag"}}}},
+      wire::Ticket{{{attempt, core::TaskSpec{core::TaskKind::command, "echo \xff {%}", {8, 9}, "tag", 200, 3, 5s},
+                     core::OwnerId(4)}}},
       wire::Recall{{attempt, attempt}},
       wire::Kill{{attempt}},
       wire::Drain{true, "superseded"},
       wire::OutputAck{1ULL << 40},
       wire::Ping{},
+      wire::Submit{{{9, core::TaskSpec{core::TaskKind::function, binary, {}, "f"}}}},
+      wire::Withdraw{{9, 10}},
+      wire::Settled{{{9, core::TaskEnd::failed, core::Threw{"t", "x"}, 2, ""},
+                     {10, core::TaskEnd::succeeded, core::Exited{0}, 1, "value"},
+                     {11, std::nullopt, core::Killed{}, 0, ""}}},
   };
 }
 

@@ -1,0 +1,29 @@
+// A user's own program, with its functions and the code that submits tasks, where drover is only the
+// engine. drover itself has none of it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "drover/exec/function_table.hpp"
+#include "drover/runtime/call_board.hpp"
+
+namespace drover::cli {
+
+struct Program {
+  /// What its tasks may call; the same in every process.
+  std::shared_ptr<const exec::FunctionTable> functions;
+  /// Where its code submits tasks: the session on the master, or tasks on a worker.
+  runtime::CallBoard& calls;
+  /// Executed on a thread of its own on the master. Gives an exit status, or none: then it is the run's.
+  /// Does not throw, and returns once the board is closed.
+  std::function<std::optional<int>()> session;
+  /// What turns a call of the program into a call of drover, before and after drover's arguments.
+  std::vector<std::string> args_before;
+  std::vector<std::string> args_after;
+};
+
+}  // namespace drover::cli

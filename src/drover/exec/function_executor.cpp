@@ -1,0 +1,371 @@
+// A job is shared by the thread that executes it and the executor. Whoever settles it first decides how
+// it ended: the thread when the function is over, or the executor when it leaves the thread behind,
+// whose late result is then dropped.
+//
+// A function that waits for other tasks gives its slot to the next in line and goes on without one if
+// need be. What is left behind gives its slot away for good.
+
+#include "drover/exec/function_executor.hpp"
+
+#include <cxxabi.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <condition_variable>
+#include <cstdlib>
+#include <ctime>
+#include <deque>
+#include <mutex>
+#include <set>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "drover/support/error.hpp"
+#include "drover/support/unique_fd.hpp"
+
+namespace drover::exec {
+
+namespace {
+
+constexpr std::size_t kMostStderrTail = 200;
+
+std::string demangled(const char* name) {
+  int status = 0;
+  const std::unique_ptr<char, decltype(&std::free)> text(abi::__cxa_demangle(name, nullptr, nullptr, &status),
+                                                         &std::free);
+  return status == 0 ? text.get() : name;
+}
+
+/// The exception that is being handled.
+core::Threw current_exception() {
+  const std::type_info* type = abi::__cxa_current_exception_type();
+  std::string name = type != nullptr ? demangled(type->name()) : "unknown";
+  try {
+    throw;
+  } catch (const FunctionFailure& e) {
+    return {"", e.what()};
+  } catch (const std::exception& e) {
+    return {std::move(name), e.what()};
+  } catch (...) {
+    return {std::move(name), "not a std::exception"};
+  }
+}
+
+core::Duration thread_cpu_time() {
+  timespec time{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
+core::Duration steady() {
+  return std::chrono::steady_clock::now().time_since_epoch();
+}
+
+core::WallMicros wall_now() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+}  // namespace
+
+struct FunctionExecutor::Job {
+  core::Assignment assignment;
+  Placement placement;     ///< for the function to see
+  std::uint32_t slot = 0;  ///< that it holds; 0: none
+  bool is_active = false;  ///< counts against the slots
+  std::atomic<bool> is_cancelled = false;
+  std::atomic<bool> is_settled = false;
+  core::AttemptResult result;  ///< of the thread, once it has settled the job
+};
+
+struct FunctionExecutor::Pool : std::enable_shared_from_this<Pool> {
+  std::shared_ptr<const FunctionTable> functions;
+  Identity identity;
+  support::UniqueFd event;
+
+  std::mutex mutex;
+  std::condition_variable has_work;
+  std::condition_variable has_ended;
+  std::deque<std::shared_ptr<Job>> waiting;
+  struct News {
+    std::shared_ptr<Job> job;
+    Change change{};
+  };
+  std::vector<News> news;
+  std::set<std::uint32_t> free_slots;
+  std::uint32_t num_slots = 1;
+  std::uint32_t first_job_slot = 1;
+  std::size_t num_active = 0;  ///< jobs that execute, neither wait nor were left behind
+  std::size_t num_idle = 0;
+  std::size_t num_threads = 0;
+  bool is_over = false;
+
+  // All with the mutex held.
+  [[nodiscard]] bool can_begin() const { return !waiting.empty() && num_active < num_slots; }
+  [[nodiscard]] std::shared_ptr<Job> begin();
+  void resume(Job& job);
+  void release(Job& job);
+  void call_thread();
+  void note(const std::shared_ptr<Job>& job, Change change);
+};
+
+FunctionExecutor::FunctionExecutor(std::shared_ptr<const FunctionTable> functions, const core::ExecProfile& profile,
+                                   Identity identity, Slots slots)
+    : timeout_(profile.timeout), kill_after_(profile.kill_after), pool_(std::make_shared<Pool>()) {
+  pool_->functions = std::move(functions);
+  pool_->identity = std::move(identity);
+  pool_->num_slots = slots.num;
+  pool_->first_job_slot = slots.first_job_slot;
+  for (std::uint32_t slot = 1; slot <= slots.num; ++slot) pool_->free_slots.insert(slot);
+  pool_->event.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!pool_->event) throw system_error("cannot watch for functions that end", errno);
+}
+
+FunctionExecutor::~FunctionExecutor() {
+  shut_down(core::Duration::zero());
+}
+
+void FunctionExecutor::shut_down(core::Duration limit) {
+  std::unique_lock lock(pool_->mutex);
+  pool_->is_over = true;
+  pool_->waiting.clear();
+  for (auto& [id, attempt] : attempts_) attempt.job->is_cancelled = true;
+  pool_->has_work.notify_all();
+  pool_->has_ended.wait_for(lock, limit, [this] { return pool_->num_threads == 0; });
+  num_left_behind_ = pool_->num_threads;
+}
+
+int FunctionExecutor::fd() const {
+  return pool_->event.get();
+}
+
+// --- on the threads of the pool ---------------------------------------------------------------
+
+void FunctionExecutor::execute(const Pool& pool, Job& job) {
+  core::AttemptResult result;
+  result.attempt = job.assignment.attempt;
+  result.started_at = wall_now();
+  const core::Duration start = steady();
+  const core::Duration cpu_start = thread_cpu_time();
+  const CallParts call = parse_call(job.assignment.spec.payload);
+  const auto function = pool.functions->find(call.name);
+  if (job.is_cancelled) {
+    result.outcome = core::Killed{};  // nobody wants it: it need not begin
+  } else if (function == pool.functions->end()) {
+    result.outcome = core::NotStarted{ENOENT, "this program has no task named '" + std::string(call.name) +
+                                                  "': every rank must register the same ones before run()"};
+  } else {
+    try {
+      result.value =
+          function->second(call.argument, FunctionCall{job.assignment.attempt, job.assignment.owner, job.placement,
+                                                       pool.identity, job.assignment.spec, job.is_cancelled});
+    } catch (const FunctionInterrupted&) {
+      result.outcome = core::Killed{};
+    } catch (...) {
+      core::Threw threw = current_exception();
+      result.stderr_tail = threw.text.substr(0, kMostStderrTail);
+      result.outcome = std::move(threw);
+    }
+  }
+  result.runtime = steady() - start;
+  result.cpu_time = thread_cpu_time() - cpu_start;
+  if (!job.is_settled.exchange(true)) job.result = std::move(result);
+}
+
+FunctionExecutor::Current& FunctionExecutor::current() {
+  static thread_local Current current;
+  return current;
+}
+
+/// The next in line gets a slot.
+std::shared_ptr<FunctionExecutor::Job> FunctionExecutor::Pool::begin() {
+  std::shared_ptr<Job> job = std::move(waiting.front());
+  waiting.pop_front();
+  ++num_active;
+  job->is_active = true;
+  if (!free_slots.empty()) job->slot = free_slots.extract(free_slots.begin()).value();
+  job->placement = {job->slot, first_job_slot + job->slot - 1};
+  return job;
+}
+
+/// Without a slot if they are all taken: it goes on all the same.
+void FunctionExecutor::Pool::resume(Job& job) {
+  ++num_active;
+  job.is_active = true;
+  if (!free_slots.empty()) job.slot = free_slots.extract(free_slots.begin()).value();
+}
+
+void FunctionExecutor::Pool::release(Job& job) {
+  if (!std::exchange(job.is_active, false)) return;
+  --num_active;
+  if (job.slot != 0) free_slots.insert(std::exchange(job.slot, 0));
+}
+
+/// Sees to it that a thread takes the next in line. Whoever does calls for the one after.
+void FunctionExecutor::Pool::call_thread() {
+  if (!can_begin()) return;
+  if (num_idle > 0) {
+    has_work.notify_one();
+    return;
+  }
+  ++num_threads;
+  std::thread([pool = shared_from_this()] { serve(pool); }).detach();
+}
+
+void FunctionExecutor::Pool::note(const std::shared_ptr<Job>& job, Change change) {
+  news.push_back({job, change});
+  if (news.size() > 1) return;  // the other side has been called already
+  const std::uint64_t one = 1;
+  (void)!::write(event.get(), &one, sizeof one);
+}
+
+void FunctionExecutor::serve(const std::shared_ptr<Pool>& pool) {
+  std::unique_lock lock(pool->mutex);
+  while (true) {
+    ++pool->num_idle;
+    pool->has_work.wait(lock, [&] { return pool->is_over || pool->can_begin(); });
+    --pool->num_idle;
+    if (pool->is_over) break;
+    const std::shared_ptr<Job> job = pool->begin();
+    pool->call_thread();
+    lock.unlock();
+    current() = {pool.get(), job};
+    execute(*pool, *job);
+    current() = {};
+    lock.lock();
+    pool->release(*job);
+    pool->note(job, Change::ended);
+  }
+  --pool->num_threads;
+  pool->has_ended.notify_all();
+}
+
+FunctionExecutor::WaitScope::WaitScope() {
+  const auto& [pool, job] = current();
+  if (!job) return;
+  const std::lock_guard lock(pool->mutex);
+  pool->release(*job);
+  pool->note(job, Change::waits);
+  pool->call_thread();
+}
+
+FunctionExecutor::WaitScope::~WaitScope() {
+  const auto& [pool, job] = current();
+  if (!job) return;
+  const std::lock_guard lock(pool->mutex);
+  pool->resume(*job);
+  pool->note(job, Change::goes_on);
+}
+
+// --- on the thread that speaks to the master --------------------------------------------------
+
+void FunctionExecutor::start(core::Assignment assignment, core::Time now) {
+  auto job = std::make_shared<Job>();
+  job->assignment = std::move(assignment);
+  Attempt& attempt = attempts_[job->assignment.attempt];
+  attempt.job = job;
+  attempt.started = now;
+  const core::Duration own = job->assignment.spec.timeout;
+  const core::Duration timeout = own > core::Duration::zero() ? own : timeout_;
+  if (timeout > core::Duration::zero()) attempt.step_at = now + timeout;
+  const std::lock_guard lock(pool_->mutex);
+  pool_->waiting.push_back(std::move(job));
+  pool_->call_thread();
+}
+
+void FunctionExecutor::stop(core::AttemptId id, core::Time now) {
+  const auto found = attempts_.find(id);
+  if (found == attempts_.end()) return;
+  Attempt& attempt = found->second;
+  attempt.step_at = attempt.ended_by == EndedBy::request ? now : now + kill_after_;
+  attempt.ended_by = EndedBy::request;
+  attempt.job->is_cancelled = true;
+}
+
+std::optional<core::Time> FunctionExecutor::next_deadline() const {
+  std::optional<core::Time> deadline;
+  for (const auto& [id, attempt] : attempts_)
+    if (attempt.step_at) deadline = std::min(deadline.value_or(*attempt.step_at), *attempt.step_at);
+  return deadline;
+}
+
+void FunctionExecutor::poll(core::Time now, AttemptHandler& handler) {
+  std::uint64_t count = 0;
+  if (::read(pool_->event.get(), &count, sizeof count) > 0) {
+    std::vector<Pool::News> news;
+    {
+      const std::lock_guard lock(pool_->mutex);
+      news.swap(pool_->news);
+    }
+    for (const auto& [job, change] : news) {
+      const auto found = attempts_.find(job->assignment.attempt);
+      if (found == attempts_.end()) continue;  // left behind, and back after all
+      if (change != Change::ended) {
+        handler.on_waiting(found->first, change == Change::waits);
+        continue;
+      }
+      core::AttemptResult result = std::move(job->result);
+      if (found->second.ended_by != EndedBy::nobody) result.value.clear();
+      if (found->second.ended_by == EndedBy::timeout) result.outcome = core::TimedOut{0};
+      if (found->second.ended_by == EndedBy::request) result.outcome = core::Killed{};
+      attempts_.erase(found);
+      handler.on_ended(std::move(result));
+    }
+  }
+  std::vector<core::AttemptId> overdue;
+  for (auto& [id, attempt] : attempts_) {
+    if (!attempt.step_at || now < *attempt.step_at) continue;
+    if (attempt.ended_by == EndedBy::nobody) {
+      attempt.ended_by = EndedBy::timeout;
+      attempt.job->is_cancelled = true;
+      attempt.step_at = now + kill_after_;
+    } else {
+      overdue.push_back(id);
+    }
+  }
+  for (const core::AttemptId id : overdue) leave_behind(id, now, handler);
+}
+
+void FunctionExecutor::leave_behind(core::AttemptId id, core::Time now, AttemptHandler& handler) {
+  const auto found = attempts_.extract(id);
+  const Attempt& attempt = found.mapped();
+  if (attempt.job->is_settled.exchange(true)) {
+    attempts_.emplace(id, attempt);  // it has just ended: the next poll() has its result
+    attempts_.at(id).step_at.reset();
+    return;
+  }
+  core::AttemptResult result;
+  result.attempt = id;
+  result.runtime = now - attempt.started;
+  result.started_at = wall_now() - std::chrono::floor<std::chrono::microseconds>(result.runtime).count();
+  result.stderr_tail = "did not end when it was told to: its thread was left behind";
+  result.outcome = attempt.ended_by == EndedBy::timeout ? core::Outcome(core::TimedOut{0}) : core::Killed{};
+  ++num_left_behind_;
+  {
+    const std::lock_guard lock(pool_->mutex);
+    pool_->release(*attempt.job);
+    std::erase(pool_->waiting, attempt.job);
+    pool_->call_thread();
+  }
+  handler.on_ended(std::move(result));
+}
+
+// --- payloads ---------------------------------------------------------------------------------
+
+std::string call_payload(std::string_view name, std::string_view argument) {
+  std::string payload;
+  payload.reserve(name.size() + 1 + argument.size());
+  payload.append(name).push_back('\0');
+  return payload.append(argument);
+}
+
+CallParts parse_call(std::string_view payload) {
+  const auto end_of_name = payload.find('\0');
+  if (end_of_name == std::string_view::npos) return {};
+  return {payload.substr(0, end_of_name), payload.substr(end_of_name + 1)};
+}
+
+}  // namespace drover::exec

@@ -1,0 +1,105 @@
+// Executes attempts of kind function: on threads of a pool, as many at once as there are slots, in the
+// order in which they were started.
+//
+// A thread cannot be ended from outside. A function whose time is over, or that is to stop, is told so
+// and has a while to heed it; after that its attempt ends all the same, and its thread is left behind.
+//
+// For the thread that constructed it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "drover/core/events.hpp"
+#include "drover/exec/attempt_handler.hpp"
+#include "drover/exec/environment.hpp"
+#include "drover/exec/function_table.hpp"
+
+namespace drover::exec {
+
+class FunctionExecutor {
+  struct Pool;
+  struct Job;
+
+ public:
+  /// While it lives, the function that this thread executes waits for other tasks, which may have its
+  /// slot meanwhile. On a thread that executes none it does nothing.
+  class WaitScope {
+   public:
+    WaitScope();
+    ~WaitScope();
+    WaitScope(const WaitScope&) = delete;
+    WaitScope& operator=(const WaitScope&) = delete;
+  };
+
+  struct Slots {
+    std::uint32_t num = 1;
+    std::uint32_t first_job_slot = 1;
+  };
+
+  /// Of `profile`, only the times matter. Throws drover::Error.
+  FunctionExecutor(std::shared_ptr<const FunctionTable> functions, const core::ExecProfile& profile, Identity identity,
+                   Slots slots);
+  /// Tells what still executes to stop and waits a while for it. See num_left_behind().
+  ~FunctionExecutor();
+  FunctionExecutor(const FunctionExecutor&) = delete;
+  FunctionExecutor& operator=(const FunctionExecutor&) = delete;
+
+  /// Readable when poll() has something to do.
+  [[nodiscard]] int fd() const;
+
+  /// Executes a function on the slot that is free first. One that this program does not have, has that as
+  /// its result.
+  void start(core::Assignment assignment, core::Time now);
+
+  /// Tells an attempt to end, which then has Killed as its outcome: at once if it is asked again, and
+  /// else by the profile's kill_after at the latest. Unknown attempts are ignored.
+  void stop(core::AttemptId attempt, core::Time now);
+
+  /// When to call poll() at the latest.
+  [[nodiscard]] std::optional<core::Time> next_deadline() const;
+
+  /// Hands over what has ended. Never blocks.
+  void poll(core::Time now, AttemptHandler& handler);
+
+  [[nodiscard]] std::size_t num_running() const { return attempts_.size(); }
+
+  /// Threads that did not end when they were told to. While there are any, the process can only end
+  /// by _exit().
+  [[nodiscard]] std::size_t num_left_behind() const { return num_left_behind_; }
+
+  /// Tells all that executes to stop, and waits for it until `limit` has passed.
+  void shut_down(core::Duration limit);
+
+ private:
+  enum class Change : std::uint8_t { waits, goes_on, ended };
+  /// What this thread executes.
+  struct Current {
+    Pool* pool = nullptr;
+    std::shared_ptr<Job> job;
+  };
+  static Current& current();
+
+  /// Why drover itself ends an attempt.
+  enum class EndedBy : std::uint8_t { nobody, timeout, request };
+  struct Attempt {
+    std::shared_ptr<Job> job;
+    EndedBy ended_by = EndedBy::nobody;
+    std::optional<core::Time> step_at;  ///< when to tell it to stop, or to leave it behind
+    core::Time started{};
+  };
+
+  static void serve(const std::shared_ptr<Pool>& pool);
+  static void execute(const Pool& pool, Job& job);
+  void leave_behind(core::AttemptId id, core::Time now, AttemptHandler& handler);
+
+  core::Duration timeout_;
+  core::Duration kill_after_;
+  std::shared_ptr<Pool> pool_;
+  std::map<core::AttemptId, Attempt> attempts_;
+  std::size_t num_left_behind_ = 0;
+};
+
+}  // namespace drover::exec

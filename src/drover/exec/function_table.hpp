@@ -1,0 +1,56 @@
+// The functions that a program can execute for others, by name.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "drover/core/task.hpp"
+#include "drover/exec/environment.hpp"
+#include "drover/support/error.hpp"
+
+namespace drover::exec {
+
+/// One call of a function, as seen from within.
+struct FunctionCall {
+  core::AttemptId attempt;
+  core::OwnerId owner;
+  Placement placement;
+  const Identity& worker;
+  const core::TaskSpec& spec;
+  /// Set when nobody wants the result any more, or its time is over: the function should end soon.
+  const std::atomic<bool>& is_cancelled;
+};
+
+/// Takes its argument serialized and returns its result so. Ends with an exception when it fails.
+using Function = std::function<std::string(std::string_view argument, const FunctionCall& call)>;
+
+using FunctionTable = std::map<std::string, Function, std::less<>>;
+
+/// Thrown by a function that has nothing but a reason to say for its failure.
+class FunctionFailure : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// Thrown out of a function that was interrupted through no fault of its own, and may be called again:
+/// it counts as killed.
+class FunctionInterrupted : public Error {
+ public:
+  using Error::Error;
+};
+
+/// The payload of a task of kind function.
+[[nodiscard]] std::string call_payload(std::string_view name, std::string_view argument);
+
+struct CallParts {
+  std::string_view name;
+  std::string_view argument;
+};
+/// Points into `payload`. A payload that is none has an empty name.
+[[nodiscard]] CallParts parse_call(std::string_view payload);
+
+}  // namespace drover::exec

@@ -1,0 +1,158 @@
+// The front door of the library: a farm of worker ranks that executes the functions of a program.
+//
+//     int main(int argc, char** argv) {
+//       drover::Farm farm(argc, argv);
+//       auto square = farm.task("square", [](int x) { return x * x; });
+//       return farm.run([&](drover::Session& session) {
+//         for (auto& result : session.map(square, std::views::iota(1, 11))) std::cout << result.get() << '\n';
+//       });
+//     }
+//
+// The same program is master and worker. Under mpirun, rank 0 is the master; without a launcher it
+// starts itself on this machine, with the workers that `-j` asks for. Losses, groups, the journal and
+// the control channel are those of `drover run`, and so are its options.
+#pragma once
+
+#include <concepts>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "drover/farm/errors.hpp"
+#include "drover/farm/session.hpp"
+#include "drover/farm/task_context.hpp"
+#include "drover/farm/task_worker.hpp"
+
+namespace drover {
+
+namespace detail {
+
+template <class Signature>
+struct FunctionTraits;
+
+template <class R, class... Args>
+struct FunctionTraits<R(Args...)> {
+  using Type = TaskType<R(std::remove_cvref_t<Args>...)>;
+  using Params = std::tuple<std::remove_cvref_t<Args>...>;
+  using Result = R;
+  static constexpr bool wants_context = false;
+};
+/// The context is not submitted.
+template <class R, class... Args>
+struct FunctionTraits<R(TaskContext&, Args...)> : FunctionTraits<R(Args...)> {
+  static constexpr bool wants_context = true;
+};
+template <class R, class... Args>
+struct FunctionTraits<R (*)(Args...)> : FunctionTraits<R(Args...)> {};
+template <class C, class R, class... Args>
+struct FunctionTraits<R (C::*)(Args...)> : FunctionTraits<R(Args...)> {};
+template <class C, class R, class... Args>
+struct FunctionTraits<R (C::*)(Args...) const> : FunctionTraits<R(Args...)> {};
+template <class F>
+requires requires {
+  &F::operator();
+}
+struct FunctionTraits<F> : FunctionTraits<decltype(&F::operator())> {};
+
+template <class F>
+using TraitsOf = FunctionTraits<std::decay_t<F>>;
+
+}  // namespace detail
+
+/// One in each process, made first thing in main(). Not thread-safe.
+class Farm {
+ public:
+  /// Takes drover's options out of the arguments: what is left in `argc` and `argv` is the program's.
+  /// An argument `--drover` in front makes the program drover itself: `program --drover status`.
+  Farm(int& argc, char**& argv);
+  ~Farm();
+  Farm(const Farm&) = delete;
+  Farm& operator=(const Farm&) = delete;
+
+  /// Registers a function under a name, in every process the same, before run(). It may take a
+  /// TaskContext& first; the types of its other parameters and of its result are Serializable. Throws
+  /// UsageError when the name is taken, or empty.
+  template <class F>
+  auto task(const std::string& name, F function) {
+    using Traits = detail::TraitsOf<F>;
+    add(name, [function = std::move(function)](std::string_view argument, TaskContext& context) -> std::string {
+      typename Traits::Params params;
+      std::apply([&](auto&... param) { detail::from_bytes(argument, param...); }, params);
+      const auto call = [&](auto&... param) -> typename Traits::Result {
+        if constexpr (Traits::wants_context)
+          return std::invoke(function, context, std::move(param)...);
+        else
+          return std::invoke(function, std::move(param)...);
+      };
+      return result_bytes<typename Traits::Result>([&]() ->
+                                                   typename Traits::Result { return std::apply(call, params); });
+    });
+    return typename Traits::Type(name);
+  }
+
+  /// Registers a TaskWorker under a name; its tasks are submitted by that.
+  template <std::derived_from<TaskWorker> Worker>
+  void worker(const std::string& name) {
+    add(name, [name](std::string_view argument, TaskContext& context) {
+      static thread_local Worker worker;
+      return worker.execute({name, std::string(argument)}, context);
+    });
+  }
+
+  /// Executed once in each worker, before its first task: what it returns is there for all its tasks,
+  /// as TaskContext::worker_state().
+  template <std::invocable F>
+  void on_worker_start(F make_state) {
+    using Made = std::invoke_result_t<F>;
+    set_worker_start([make_state = std::move(make_state)]() -> WorkerState {
+      return {std::make_shared<Made>(make_state()), typeid(Made)};
+    });
+  }
+
+  /// On the master: executes `session(Session&)` on a thread of its own, until all tasks have ended. On a
+  /// worker: serves the master, and does not call it. Returns what main() is to return: the session's
+  /// own result if that is an int, or else as `drover run` does. When the session throws, its tasks are
+  /// cancelled and the status is 125.
+  template <class F>
+  [[nodiscard]] int run(F session) {
+    return run_session([&session](Session& s) -> std::optional<int> {
+      if constexpr (std::is_void_v<std::invoke_result_t<F&, Session&>>) {
+        session(s);
+        return std::nullopt;
+      } else {
+        return session(s);
+      }
+    });
+  }
+
+ private:
+  using Body = std::function<std::string(std::string_view argument, TaskContext& context)>;
+  using SessionBody = std::function<std::optional<int>(Session&)>;
+  struct State;
+
+  template <class R, class F>
+  static std::string result_bytes(F&& call) {
+    if constexpr (std::is_void_v<R>) {
+      call();
+      return {};
+    } else if constexpr (std::is_same_v<R, std::string>) {
+      return call();
+    } else {
+      return detail::to_bytes(static_cast<const std::remove_cvref_t<R>&>(call()));
+    }
+  }
+
+  void add(const std::string& name, Body body);
+  void set_worker_start(std::function<WorkerState()> make_state);
+  int run_session(const SessionBody& session);
+
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace drover

@@ -1,0 +1,78 @@
+// A task that was submitted, as its submitter holds it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "drover/farm/errors.hpp"
+#include "drover/farm/serialize.hpp"
+#include "drover/runtime/call_board.hpp"
+
+namespace drover {
+
+namespace detail {
+
+/// Waits, and gives what the function returned, serialized. Throws what errors.hpp has.
+[[nodiscard]] const std::string& result_bytes(runtime::CallBoard& board, const runtime::CallPtr& call);
+
+/// As CallBoard's; a task that waits within another gives its slot to others meanwhile.
+void wait_for_end(runtime::CallBoard& board, const runtime::CallPtr& call);
+[[nodiscard]] std::size_t wait_any(runtime::CallBoard& board, std::span<const runtime::CallPtr> calls);
+
+}  // namespace detail
+
+/// Of any type of result. Copies are the same task. Thread-safe as a shared_ptr is.
+class AnyFuture {
+ public:
+  AnyFuture() = default;
+  AnyFuture(std::shared_ptr<runtime::CallBoard> board, runtime::CallPtr call)
+      : board_(std::move(board)), call_(std::move(call)) {}
+
+  /// Whether it has a task.
+  [[nodiscard]] bool is_valid() const { return call_ != nullptr; }
+  /// Whether the task has ended, one way or another: get() does not wait.
+  [[nodiscard]] bool is_ready() const { return board_->has_ended(call_); }
+  /// Waits for its end.
+  void wait() const { detail::wait_for_end(*board_, call_); }
+  /// Waits for its end for so long; whether it came.
+  [[nodiscard]] bool wait_for(std::chrono::nanoseconds limit) const { return board_->wait_for(call_, limit); }
+  /// It is not wanted any more. It ends as cancelled, unless it ends before.
+  void cancel() const { board_->cancel(call_); }
+
+  [[nodiscard]] const runtime::CallPtr& call() const { return call_; }
+
+ protected:
+  std::shared_ptr<runtime::CallBoard> board_;
+  runtime::CallPtr call_;
+};
+
+template <class R>
+class Future : public AnyFuture {
+ public:
+  using AnyFuture::AnyFuture;
+
+  /// Waits for the task's end and gives its result, each time anew. Throws TaskFailed, TaskTimedOut,
+  /// TaskCancelled or RunStopped.
+  R get() const {
+    const std::string& bytes = detail::result_bytes(*board_, call_);
+    if constexpr (!std::is_void_v<R>) {
+      if constexpr (std::is_same_v<R, std::string>) return bytes;
+      R value{};
+      if constexpr (!std::is_same_v<R, std::string>) detail::from_bytes(bytes, value);
+      return value;
+    }
+  }
+
+  /// Has `action` called with this future once the task has ended, on a thread where such actions are
+  /// executed one after the other. It may submit; it should not wait; it must not throw.
+  template <class F>
+  void then(F action) const {
+    board_->then(call_, [self = *this, action = std::move(action)]() mutable { action(self); });
+  }
+};
+
+}  // namespace drover

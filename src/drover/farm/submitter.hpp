@@ -1,0 +1,211 @@
+// Submitting tasks: what the session on the master and the tasks on workers have in common.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <ranges>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "drover/farm/future.hpp"
+
+namespace drover {
+
+/// A task that was registered with a farm. Copies are the same.
+template <class Signature>
+class TaskType;
+
+template <class R, class... Params>
+class TaskType<R(Params...)> {
+ public:
+  using Result = R;
+  explicit TaskType(std::string name) : name_(std::move(name)) {}
+  [[nodiscard]] const std::string& name() const { return name_; }
+
+ private:
+  std::string name_;
+};
+
+struct SubmitOptions {
+  /// 0 to 255, the highest goes first; none: 128, or that of the task that submits.
+  std::optional<std::uint8_t> priority{};
+  /// How long an attempt may take; zero: what --timeout says.
+  std::chrono::nanoseconds timeout{};
+  /// Begins once these have succeeded; if one of them does not, it is cancelled. Of the same submitter.
+  std::vector<AnyFuture> after{};
+  /// What it is called in logs and summaries; empty: the name of its type.
+  std::string label{};
+};
+
+struct MapOptions {
+  SubmitOptions submit{};
+  /// Tasks that are on their way at once: the bound of memory.
+  std::size_t window = 4096;
+};
+
+/// One of the tasks of a map(), ended.
+template <class R>
+class Mapped : public Future<R> {
+ public:
+  Mapped(Future<R> future, std::size_t index) : Future<R>(std::move(future)), index_(index) {}
+  /// Of its argument, from 0.
+  [[nodiscard]] std::size_t index() const { return index_; }
+
+ private:
+  std::size_t index_;
+};
+
+template <class R, std::ranges::view Arguments, class Submit>
+class MapResults;
+
+class Submitter {
+ public:
+  /// Submits one task. Waits while too many are on their way.
+  template <class R, class... Params, class... Args>
+  Future<R> submit(const TaskType<R(Params...)>& type, Args&&... args) {
+    return submit(SubmitOptions{}, type, std::forward<Args>(args)...);
+  }
+  template <class R, class... Params, class... Args>
+  Future<R> submit(const SubmitOptions& options, const TaskType<R(Params...)>& type, Args&&... args) {
+    static_assert(sizeof...(Args) == sizeof...(Params), "a task is submitted with other arguments than it takes");
+    return Future<R>(board_, submit_bytes(type.name(), arguments<Params...>(std::forward<Args>(args)...), options));
+  }
+
+  /// Submits a task by the name of its type, with the argument as it is: for a TaskWorker.
+  Future<std::string> submit(const std::string& type, std::string argument, const SubmitOptions& options = {}) {
+    return Future<std::string>(board_, submit_bytes(type, std::move(argument), options));
+  }
+
+  /// A task for each of `range`, which is read as there is room. Gives the tasks in the order of their
+  /// arguments as they end, to a single pass:
+  ///
+  ///     for (auto& result : session.map(integrate, intervals)) sum += result.get();
+  ///
+  /// A type with several parameters takes tuples. `range`, if not moved in, must outlive what is returned.
+  template <class R, class... Params, std::ranges::input_range Range>
+  auto map(const TaskType<R(Params...)>& type, Range&& range, MapOptions options = {}) {
+    return make_map(type, std::forward<Range>(range), std::move(options), true);
+  }
+  /// The same in the order in which they end.
+  template <class R, class... Params, std::ranges::input_range Range>
+  auto map_unordered(const TaskType<R(Params...)>& type, Range&& range, MapOptions options = {}) {
+    return make_map(type, std::forward<Range>(range), std::move(options), false);
+  }
+
+  /// Waits until one of them has ended, and returns the index of the first that has.
+  template <class R>
+  [[nodiscard]] std::size_t wait_any(const std::vector<Future<R>>& futures) {
+    std::vector<runtime::CallPtr> calls;
+    for (const Future<R>& future : futures) calls.push_back(future.call());
+    return detail::wait_any(*board_, calls);
+  }
+
+ protected:
+  /// `depth`: of its tasks.
+  Submitter(std::shared_ptr<runtime::CallBoard> board, std::uint8_t priority, std::uint16_t depth)
+      : board_(std::move(board)), priority_(priority), depth_(depth) {}
+  ~Submitter() = default;
+
+  [[nodiscard]] runtime::CallBoard& board() { return *board_; }
+
+ private:
+  template <class... Params, class... Args>
+  static std::string arguments(Args&&... args) {
+    return detail::to_bytes(static_cast<const std::remove_cvref_t<Params>&>(args)...);
+  }
+  runtime::CallPtr submit_bytes(const std::string& name, std::string argument, const SubmitOptions& options);
+
+  template <class R, class... Params, class Range>
+  auto make_map(const TaskType<R(Params...)>& type, Range&& range, MapOptions options, bool is_ordered) {
+    const auto submit_one = [this, type, submit = std::move(options.submit)](auto&& argument) {
+      if constexpr (sizeof...(Params) == 1)
+        return this->submit(submit, type, std::forward<decltype(argument)>(argument));
+      else
+        return std::apply([&](auto&&... args) { return this->submit(submit, type, args...); }, argument);
+    };
+    using View = std::views::all_t<Range>;
+    return MapResults<R, View, decltype(submit_one)>(std::views::all(std::forward<Range>(range)), submit_one, *board_,
+                                                     options.window, is_ordered);
+  }
+
+  std::shared_ptr<runtime::CallBoard> board_;
+  std::uint8_t priority_;
+  std::uint16_t depth_;
+};
+
+/// What map() gives: a range for a single pass.
+template <class R, std::ranges::view Arguments, class Submit>
+class MapResults {
+ public:
+  MapResults(Arguments arguments, Submit submit, runtime::CallBoard& board, std::size_t window, bool is_ordered)
+      : arguments_(std::move(arguments)),
+        submit_(std::move(submit)),
+        board_(board),
+        window_(window > 0 ? window : 1),
+        is_ordered_(is_ordered) {}
+
+  class Iterator {
+   public:
+    using iterator_concept = std::input_iterator_tag;
+    using value_type = Mapped<R>;
+    using difference_type = std::ptrdiff_t;
+
+    explicit Iterator(MapResults& results) : results_(&results) {}
+    Mapped<R>& operator*() const { return *results_->current_; }
+    Iterator& operator++() {
+      results_->advance();
+      return *this;
+    }
+    void operator++(int) { ++*this; }
+    [[nodiscard]] bool is_at_end() const { return !results_->current_; }
+    friend bool operator==(const Iterator& it, std::default_sentinel_t) { return it.is_at_end(); }
+
+   private:
+    MapResults* results_;
+  };
+
+  Iterator begin() {
+    next_.emplace(std::ranges::begin(arguments_));
+    advance();
+    return Iterator(*this);
+  }
+  [[nodiscard]] std::default_sentinel_t end() const { return {}; }
+
+ private:
+  void advance() {
+    current_.reset();
+    for (; on_their_way_.size() < window_ && *next_ != std::ranges::end(arguments_); ++*next_) {
+      Mapped<R> mapped(submit_(**next_), num_submitted_++);
+      on_their_way_.push_back(std::move(mapped));
+    }
+    if (on_their_way_.empty()) return;
+    auto ended = on_their_way_.begin();
+    if (is_ordered_) {
+      ended->wait();
+    } else {
+      std::vector<runtime::CallPtr> calls;
+      for (const Mapped<R>& mapped : on_their_way_) calls.push_back(mapped.call());
+      ended += static_cast<std::ptrdiff_t>(detail::wait_any(board_, calls));
+    }
+    current_.emplace(std::move(*ended));
+    on_their_way_.erase(ended);
+  }
+
+  Arguments arguments_;
+  Submit submit_;
+  runtime::CallBoard& board_;
+  std::size_t window_;
+  bool is_ordered_;
+  std::optional<std::ranges::iterator_t<Arguments>> next_;
+  std::size_t num_submitted_ = 0;
+  std::deque<Mapped<R>> on_their_way_;
+  std::optional<Mapped<R>> current_;
+};
+
+}  // namespace drover

@@ -1,0 +1,248 @@
+#include "drover/runtime/call_board.hpp"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "drover/support/error.hpp"
+
+namespace drover::runtime {
+
+namespace {
+
+/// Tasks that may wait for the loop before those who submit more must wait too.
+constexpr std::size_t kMostQueued = 10'000;
+
+}  // namespace
+
+CallBoard::CallBoard() : event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (!event_) throw system_error("cannot watch for submitted tasks", errno);
+}
+
+CallBoard::~CallBoard() {
+  {
+    const std::lock_guard lock(mutex_);
+    is_over_ = true;
+  }
+  has_actions_.notify_all();
+  if (actor_.joinable()) actor_.join();
+}
+
+// --- for those who submit ---------------------------------------------------------------------
+
+CallPtr CallBoard::submit(core::TaskSpec spec, std::span<const CallPtr> after) {
+  auto call = std::make_shared<Call>();
+  call->spec = std::move(spec);
+  std::unique_lock lock(mutex_);
+  taken_.wait(lock, [this] { return is_closed_ || num_queued_ < kMostQueued; });
+  call->number = ++last_number_;
+  open_.emplace(call->number, call);
+  if (is_closed_) {
+    end_locked(call, {.reason = closed_because_});
+    return call;
+  }
+  for (const CallPtr& blocker : after) {
+    if (blocker->state != Call::State::ended) {
+      ++call->num_blockers;
+      blocker->blocked.push_back(call);
+    } else if (blocker->end.how != core::TaskEnd::succeeded) {
+      call->num_blockers = 0;
+      end_locked(call, {.how = core::TaskEnd::cancelled, .reason = "a task that it comes after did not succeed"});
+      return call;
+    }
+  }
+  if (call->num_blockers > 0)
+    call->state = Call::State::blocked;
+  else
+    enqueue(call);
+  return call;
+}
+
+void CallBoard::enqueue(const CallPtr& call) {
+  call->state = Call::State::queued;
+  queued_[call->spec.priority].push_back(call);
+  if (num_queued_++ == 0) signal();
+}
+
+void CallBoard::cancel(const CallPtr& call) {
+  const std::lock_guard lock(mutex_);
+  cancel_locked(call);
+}
+
+void CallBoard::cancel_all() {
+  const std::lock_guard lock(mutex_);
+  std::vector<CallPtr> calls;
+  for (const auto& [number, call] : open_) calls.push_back(call);
+  for (const CallPtr& call : calls) cancel_locked(call);
+}
+
+void CallBoard::cancel_locked(const CallPtr& call) {
+  if (call->state == Call::State::ended || std::exchange(call->is_cancelled, true)) return;
+  if (call->state == Call::State::taken) {
+    cancelled_.push_back(call->number);
+    signal();
+  } else {
+    // One that is queued stays there as ended, to be skipped.
+    end_locked(call, {.how = core::TaskEnd::cancelled, .reason = "cancelled before it was handed in"});
+  }
+}
+
+bool CallBoard::has_ended(const CallPtr& call) {
+  const std::lock_guard lock(mutex_);
+  return call->state == Call::State::ended;
+}
+
+CallEnd& CallBoard::wait(const CallPtr& call) {
+  std::unique_lock lock(mutex_);
+  ended_.wait(lock, [&] { return call->state == Call::State::ended; });
+  return call->end;
+}
+
+std::size_t CallBoard::wait_any(std::span<const CallPtr> calls) {
+  std::unique_lock lock(mutex_);
+  auto found = calls.end();
+  ended_.wait(lock, [&] {
+    found =
+        std::find_if(calls.begin(), calls.end(), [](const CallPtr& call) { return call->state == Call::State::ended; });
+    return found != calls.end();
+  });
+  return static_cast<std::size_t>(found - calls.begin());
+}
+
+void CallBoard::wait_all() {
+  std::unique_lock lock(mutex_);
+  const bool is_within_action = std::this_thread::get_id() == actor_.get_id();
+  ended_.wait(lock, [&] { return open_.empty() && (is_within_action || (actions_.empty() && !is_acting_)); });
+}
+
+bool CallBoard::wait_for(const CallPtr& call, core::Duration limit) {
+  std::unique_lock lock(mutex_);
+  return ended_.wait_for(lock, limit, [&] { return call->state == Call::State::ended; });
+}
+
+void CallBoard::then(const CallPtr& call, std::function<void()> action) {
+  const std::lock_guard lock(mutex_);
+  if (!actor_.joinable()) actor_ = std::thread([this] { run_actions(); });
+  if (call->state != Call::State::ended) {
+    call->then.push_back(std::move(action));
+    return;
+  }
+  actions_.push_back(std::move(action));
+  has_actions_.notify_one();
+}
+
+void CallBoard::run_actions() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    has_actions_.wait(lock, [this] { return is_over_ || !actions_.empty(); });
+    if (actions_.empty()) return;
+    const std::function<void()> action = std::move(actions_.front());
+    actions_.pop_front();
+    is_acting_ = true;
+    lock.unlock();
+    action();
+    lock.lock();
+    is_acting_ = false;
+    ended_.notify_all();
+  }
+}
+
+void CallBoard::finish() {
+  const std::lock_guard lock(mutex_);
+  is_finished_ = true;
+  signal();
+}
+
+// --- for the loop -----------------------------------------------------------------------------
+
+std::vector<CallBoard::Submitted> CallBoard::take_submitted(std::size_t max) {
+  std::vector<Submitted> submitted;
+  const std::lock_guard lock(mutex_);
+  for (auto& [priority, calls] : queued_) {
+    for (; !calls.empty() && submitted.size() < max; calls.pop_front()) {
+      Call& call = *calls.front();
+      --num_queued_;
+      if (call.state == Call::State::ended) continue;
+      call.state = Call::State::taken;
+      submitted.push_back({call.number, std::move(call.spec)});
+    }
+  }
+  if (num_queued_ < kMostQueued) taken_.notify_all();
+  if (num_queued_ == 0) clear_signal();
+  return submitted;
+}
+
+bool CallBoard::has_submitted() {
+  const std::lock_guard lock(mutex_);
+  return num_queued_ > 0;
+}
+
+bool CallBoard::is_finished() {
+  const std::lock_guard lock(mutex_);
+  return is_finished_;
+}
+
+std::vector<std::uint64_t> CallBoard::take_cancelled() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(cancelled_, {});
+}
+
+void CallBoard::end(std::vector<Ended> ended) {
+  if (ended.empty()) return;
+  const std::lock_guard lock(mutex_);
+  for (Ended& one : ended)
+    if (const auto found = open_.find(one.number); found != open_.end()) {
+      const CallPtr call = found->second;
+      end_locked(call, std::move(one.end));
+    }
+}
+
+void CallBoard::close(const std::string& reason) {
+  const std::lock_guard lock(mutex_);
+  is_closed_ = true;
+  closed_because_ = reason;
+  while (!open_.empty()) {
+    const CallPtr call = open_.begin()->second;
+    end_locked(call, {.reason = reason});
+  }
+  taken_.notify_all();
+  ended_.notify_all();
+}
+
+void CallBoard::end_locked(const CallPtr& call, CallEnd end) {
+  call->state = Call::State::ended;
+  call->end = std::move(end);
+  open_.erase(call->number);
+  for (std::function<void()>& action : call->then) actions_.push_back(std::move(action));
+  if (!call->then.empty()) has_actions_.notify_one();
+  call->then.clear();
+  settle_blocked(*call);
+  ended_.notify_all();
+}
+
+/// Those that wait for it go on, or end with it.
+void CallBoard::settle_blocked(Call& call) {
+  const bool has_succeeded = call.end.how == core::TaskEnd::succeeded;
+  for (const CallPtr& blocked : std::exchange(call.blocked, {})) {
+    if (blocked->state != Call::State::blocked) continue;
+    if (!has_succeeded && !is_closed_)
+      end_locked(blocked, {.how = core::TaskEnd::cancelled, .reason = "a task that it comes after did not succeed"});
+    else if (has_succeeded && --blocked->num_blockers == 0)
+      enqueue(blocked);
+  }
+}
+
+void CallBoard::signal() {
+  const std::uint64_t one = 1;
+  (void)!::write(event_.get(), &one, sizeof one);
+}
+
+void CallBoard::clear_signal() {
+  std::uint64_t count = 0;
+  (void)!::read(event_.get(), &count, sizeof count);
+}
+
+}  // namespace drover::runtime

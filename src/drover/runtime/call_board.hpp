@@ -1,0 +1,148 @@
+// Where code that submits tasks meets the loop that speaks for it: the session on the master, or the
+// tasks of a worker that make tasks.
+//
+// Thread-safe. Those who submit may block; the loop never does.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "drover/core/facts.hpp"
+#include "drover/core/task.hpp"
+#include "drover/support/unique_fd.hpp"
+
+namespace drover::runtime {
+
+/// How a task that somebody waits for came to its end.
+struct CallEnd {
+  /// None: the run stopped before the task ended.
+  std::optional<core::TaskEnd> how{};
+  /// Of its last attempt; says nothing when there was none.
+  core::Outcome outcome{};
+  std::uint32_t num_attempts = 0;
+  /// What the function returned, serialized.
+  std::string value{};
+  /// What there is to say when no outcome says it.
+  std::string reason{};
+};
+
+/// A task as its submitter holds it. Its fields belong to the board.
+class Call {
+ private:
+  friend class CallBoard;
+  enum class State : std::uint8_t {
+    blocked,  ///< others must succeed first
+    queued,   ///< to be taken by the loop
+    taken,
+    ended,
+  };
+  State state = State::queued;
+  bool is_cancelled = false;
+  std::uint32_t num_blockers = 0;
+  std::uint64_t number = 0;
+  core::TaskSpec spec;  ///< until it is taken
+  CallEnd end;
+  std::vector<std::function<void()>> then;
+  std::vector<std::shared_ptr<Call>> blocked;  ///< those that wait for this one
+};
+using CallPtr = std::shared_ptr<Call>;
+
+class CallBoard {
+ public:
+  CallBoard();
+  ~CallBoard();
+  CallBoard(const CallBoard&) = delete;
+  CallBoard& operator=(const CallBoard&) = delete;
+
+  // --- for those who submit ---
+
+  /// Hands a task in, once all of `after` have succeeded; if one does not, it ends as cancelled. Waits
+  /// while the loop has too many to take. When the run is over, the task has ended as stopped.
+  [[nodiscard]] CallPtr submit(core::TaskSpec spec, std::span<const CallPtr> after = {});
+
+  /// The task is not wanted any more: it ends as cancelled unless it ends before.
+  void cancel(const CallPtr& call);
+
+  /// The same for all that has not ended.
+  void cancel_all();
+
+  [[nodiscard]] bool has_ended(const CallPtr& call);
+  /// Waits for its end. The end belongs to the call.
+  [[nodiscard]] CallEnd& wait(const CallPtr& call);
+  /// Waits until one of them has ended, and returns the index of the first that has.
+  [[nodiscard]] std::size_t wait_any(std::span<const CallPtr> calls);
+  /// Waits until all that was submitted here has ended, and all that is to be done then() has been.
+  void wait_all();
+  /// Waits for the end of one of them for so long; false if none came.
+  [[nodiscard]] bool wait_for(const CallPtr& call, core::Duration limit);
+
+  /// Has `action` executed on a thread of the board once the call has ended. One after the other.
+  void then(const CallPtr& call, std::function<void()> action);
+
+  /// Nothing more will be submitted.
+  void finish();
+
+  // --- for the loop ---
+
+  struct Submitted {
+    std::uint64_t number = 0;  ///< of the call, by which its end is told
+    core::TaskSpec spec;
+  };
+  /// At most `max` tasks in the order of their priority and then of their submission.
+  [[nodiscard]] std::vector<Submitted> take_submitted(std::size_t max);
+  [[nodiscard]] bool has_submitted();
+  [[nodiscard]] bool is_finished();
+  /// The calls that were taken, have not ended, and are not wanted any more.
+  [[nodiscard]] std::vector<std::uint64_t> take_cancelled();
+  /// Readable when something was submitted or cancelled since the last take.
+  [[nodiscard]] int fd() const { return event_.get(); }
+
+  struct Ended {
+    std::uint64_t number = 0;
+    CallEnd end;
+  };
+  void end(std::vector<Ended> ended);
+
+  /// Nothing more comes: what has not ended ends as stopped, now and whatever is submitted later.
+  void close(const std::string& reason);
+
+ private:
+  void cancel_locked(const CallPtr& call);
+  void enqueue(const CallPtr& call);
+  void end_locked(const CallPtr& call, CallEnd end);
+  void settle_blocked(Call& call);
+  void signal();
+  void clear_signal();
+  void run_actions();
+
+  support::UniqueFd event_;
+  std::mutex mutex_;
+  std::condition_variable ended_;
+  std::condition_variable taken_;
+  std::condition_variable has_actions_;
+  std::map<std::uint8_t, std::deque<CallPtr>, std::greater<>> queued_;  ///< by priority
+  std::size_t num_queued_ = 0;
+  std::unordered_map<std::uint64_t, CallPtr> open_;  ///< not ended
+  std::vector<std::uint64_t> cancelled_;
+  std::deque<std::function<void()>> actions_;
+  std::thread actor_;  ///< from the first then() on
+  std::uint64_t last_number_ = 0;
+  std::string closed_because_;
+  bool is_acting_ = false;
+  bool is_finished_ = false;
+  bool is_closed_ = false;
+  bool is_over_ = false;
+};
+
+}  // namespace drover::runtime

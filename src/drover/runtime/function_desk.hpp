@@ -1,0 +1,63 @@
+// On the master, for the tasks that code submits: the session's, which are the batch itself, and those
+// that tasks on workers make. Gives each result to whom it belongs.
+//
+// Used by the master's thread; the board is where the session's threads are.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <set>
+#include <unordered_map>
+#include <vector>
+
+#include "drover/runtime/call_board.hpp"
+#include "drover/runtime/observer.hpp"
+#include "drover/runtime/task_source.hpp"
+#include "drover/transport/transport.hpp"
+#include "drover/wire/messages.hpp"
+
+namespace drover::runtime {
+
+class FunctionDesk final : public TaskSource, public Observer {
+ public:
+  /// Both outlive the desk.
+  FunctionDesk(CallBoard& session, transport::Transport& transport);
+
+  // --- the session's tasks, as a source ---
+
+  Batch pull(std::size_t max) override;
+  [[nodiscard]] int wait_fd() const override { return session_.fd(); }
+
+  // --- what else there is for the scheduler ---
+
+  /// What the session has withdrawn.
+  [[nodiscard]] std::vector<core::Event> take_requests();
+  [[nodiscard]] core::Event submit(core::WorkerId from, wire::Submit& submit);
+  [[nodiscard]] core::Event withdraw(core::WorkerId from, const wire::Withdraw& withdraw);
+
+  // --- what comes of them ---
+
+  /// Whether the task was submitted by code, which then has its result.
+  bool deliver(const core::command::Deliver& delivery);
+
+  void on_facts(std::span<const core::Fact> facts, core::WallMicros now) override;
+  void on_turn(const core::Scheduler& scheduler, core::Time now) override;
+
+ private:
+  void give_up_waiting();
+
+  struct Pending {
+    core::OwnerId owner;
+    std::uint64_t call = 0;
+    core::AttemptResult last;  ///< the attempt that ended last
+  };
+
+  CallBoard& session_;
+  transport::Transport& transport_;
+  std::map<core::OwnerId, std::deque<std::uint64_t>> unaccepted_;  ///< calls, in the order of their tasks
+  std::unordered_map<core::TaskId, Pending> pending_;              ///< accepted and not delivered
+  std::vector<CallBoard::Ended> ended_;                            ///< for the session
+  std::map<core::WorkerId, wire::Settled> settled_;
+};
+
+}  // namespace drover::runtime

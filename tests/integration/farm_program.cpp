@@ -1,0 +1,282 @@
+// A program that uses the library, with real ranks: `farm_program [drover's options] SCENARIO`. The status
+// is 0 if all that the scenario expects is so; what is not is said on stderr.
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <drover/farm.hpp>
+#include <filesystem>
+#include <map>
+#include <numeric>
+#include <set>
+#include <thread>
+
+namespace {
+
+using namespace std::chrono_literals;
+
+int num_faults = 0;
+
+void expect(bool is_so, const std::string& what) {
+  if (is_so) return;
+  std::fprintf(stderr, "not so: %s\n", what.c_str());
+  ++num_faults;
+}
+
+template <class Failure, class F>
+std::string text_of(const std::string& what, F&& f) {
+  try {
+    f();
+    expect(false, what + " throws");
+  } catch (const Failure& e) {
+    return e.what();
+  } catch (const std::exception& e) {
+    expect(false, what + " throws what it should, not: " + e.what());
+  }
+  return "";
+}
+
+struct Reading {
+  std::string name;
+  std::vector<double> values;
+  template <class Archive>
+  void serialize(Archive& ar, unsigned) {
+    ar& name& values;
+  }
+};
+
+struct Table {
+  int pid = 0;
+};
+
+/// Says how long its task is, or refuses.
+class Measurer : public drover::TaskWorker {
+ public:
+  void work(const drover::Task& task, drover::TaskContext& context) override {
+    ++num_tasks_;
+    if (task.argument.empty()) return fail("nothing to measure");
+    if (task.argument == "silent") return;
+    finish(task.type + " of " + std::to_string(task.argument.size()) + " for the " + context.owner());
+  }
+
+ private:
+  int num_tasks_ = 0;
+};
+
+struct Tasks {
+  explicit Tasks(drover::Farm& farm);
+
+  drover::TaskType<int(int)> square;
+  drover::TaskType<double(Reading, int)> weigh;
+  drover::TaskType<std::unique_ptr<Reading>(std::unique_ptr<Reading>)> shout;
+  drover::TaskType<void(std::string)> touch;
+  drover::TaskType<int(int)> refuse;
+  drover::TaskType<int(std::string, int)> flaky;
+  drover::TaskType<int(int)> sleep;
+  drover::TaskType<int(std::string, int)> deadly;
+  drover::TaskType<int()> table_pid;
+  drover::TaskType<std::string()> about;
+  drover::TaskType<int(int)> fibonacci;
+  drover::TaskType<int(int)> scatter;
+  drover::TaskType<int(int)> unlucky_parent;
+};
+
+/// Whether this is the first call with that file.
+bool is_first(const std::string& mark) {
+  return ::mkdir(mark.c_str(), 0700) == 0;
+}
+
+Tasks::Tasks(drover::Farm& farm)
+    : square(farm.task("square", [](int x) { return x * x; })),
+      weigh(farm.task("weigh",
+                      [](const Reading& reading, int factor) {
+                        return std::accumulate(reading.values.begin(), reading.values.end(), 0.0) * factor;
+                      })),
+      shout(farm.task("shout",
+                      [](std::unique_ptr<Reading> reading) {
+                        reading->name += "!";
+                        return reading;
+                      })),
+      touch(farm.task("touch", [](const std::string& path) { std::filesystem::create_directory(path); })),
+      refuse(farm.task("refuse", [](int x) -> int { throw std::domain_error("not " + std::to_string(x)); })),
+      flaky(farm.task("flaky",
+                      [](drover::TaskContext& context, const std::string& mark, int) -> int {
+                        if (is_first(mark)) throw std::runtime_error("not yet");
+                        return static_cast<int>(context.attempt());
+                      })),
+      sleep(farm.task("sleep",
+                      [](drover::TaskContext& context, int milliseconds) {
+                        const auto end = std::chrono::steady_clock::now() + milliseconds * 1ms;
+                        while (!context.is_cancelled() && std::chrono::steady_clock::now() < end)
+                          std::this_thread::sleep_for(1ms);
+                        return milliseconds;
+                      })),
+      deadly(farm.task("deadly",
+                       [](const std::string& mark, int x) {
+                         if (is_first(mark)) ::kill(::getpid(), SIGKILL);
+                         return x;
+                       })),
+      table_pid(farm.task("table_pid", [](drover::TaskContext& context) { return context.worker_state<Table>().pid; })),
+      about(farm.task("about",
+                      [](drover::TaskContext& context) {
+                        return context.owner() + ", attempt " + std::to_string(context.attempt()) + ", slot " +
+                               std::to_string(context.slot());
+                      })),
+      fibonacci(farm.task("fibonacci",
+                          [](drover::TaskContext& context, int n) {
+                            if (n < 2) return n;
+                            const drover::TaskType<int(int)> self("fibonacci");
+                            const auto left = context.submit(self, n - 1);
+                            const auto right = context.submit(self, n - 2);
+                            return left.get() + right.get();
+                          })),
+      scatter(farm.task("scatter",
+                        [](drover::TaskContext& context, int num) {
+                          const drover::TaskType<int(int)> square_type("square");
+                          int sum = 0;
+                          for (auto& result : context.map(square_type, std::views::iota(0, num))) sum += result.get();
+                          return sum;
+                        })),
+      unlucky_parent(farm.task("unlucky_parent", [](drover::TaskContext& context, int x) {
+        const drover::TaskType<int(int)> refuse_type("refuse");
+        try {
+          return context.submit(refuse_type, x).get();
+        } catch (const drover::TaskFailed& e) {
+          return e.type() == "std::domain_error" ? -x : 0;
+        }
+      })) {
+  farm.worker<Measurer>("measure");
+  farm.on_worker_start([] { return Table{static_cast<int>(::getpid())}; });
+}
+
+// --- scenarios --------------------------------------------------------------------------------
+
+void values(drover::Session& session, const Tasks& tasks, const std::string& scratch) {
+  expect(session.submit(tasks.square, 7).get() == 49, "7 * 7 is 49");
+  expect(session.submit(tasks.weigh, Reading{"r", {1, 2, 3.5}}, 2).get() == 13, "several parameters arrive");
+  expect(session.submit(tasks.shout, std::make_unique<Reading>(Reading{"ho", {}})).get()->name == "ho!",
+         "what can only be moved arrives");
+  session.submit(tasks.touch, scratch + "/touched").get();
+  expect(std::filesystem::exists(scratch + "/touched"), "a task without a result was executed");
+  expect(session.submit(tasks.about).get() == "session, attempt 1, slot 1", "a task knows about itself");
+
+  const int pid = session.submit(tasks.table_pid).get();
+  expect(pid > 0 && pid != ::getpid(), "a worker's state is made there");
+}
+
+void maps(drover::Session& session, const Tasks& tasks, const std::string&) {
+  int expected = 0;
+  for (auto& result : session.map(tasks.square, std::views::iota(0, 500), {.window = 16})) {
+    expect(result.index() == static_cast<std::size_t>(expected), "results are in order");
+    expect(result.get() == expected * expected, "each is its own");
+    ++expected;
+  }
+  expect(expected == 500, "there is a result for each");
+
+  std::vector<int> delays(20, 1);
+  delays[0] = 1500;
+  std::vector<std::size_t> order;
+  for (auto& result : session.map_unordered(tasks.sleep, delays)) order.push_back(result.index());
+  expect(order.size() == 20 && order.front() != 0, "unordered, the slow one does not come first");
+  std::sort(order.begin(), order.end());
+  expect(std::adjacent_find(order.begin(), order.end()) == order.end(), "unordered, each comes once");
+
+  const std::vector<std::tuple<std::string, int>> pairs;
+  for (auto& result : session.map(tasks.flaky, pairs)) expect(!result.is_valid(), "an empty range has no results");
+}
+
+void futures(drover::Session& session, const Tasks& tasks, const std::string&) {
+  std::vector<drover::Future<int>> some{session.submit(tasks.sleep, 60'000), session.submit(tasks.square, 3)};
+  expect(session.wait_any(some) == 1, "the quick one is there first");
+  some[0].cancel();
+  text_of<drover::TaskCancelled>("a cancelled task", [&] { some[0].get(); });
+
+  int seen = 0;
+  some[1].then([&](const drover::Future<int>& future) {
+    session.submit(tasks.square, future.get()).then([&](const drover::Future<int>& next) { seen = next.get(); });
+  });
+  session.wait_all();
+  expect(seen == 81, "what is to be done then is done, and may submit");
+
+  const auto first = session.submit(tasks.sleep, 50);
+  const auto second = session.submit({.after = {first}}, tasks.square, 2);
+  expect(second.get() == 4 && first.is_ready(), "a task comes after others");
+  const auto failed = session.submit(tasks.refuse, 1);
+  text_of<drover::TaskCancelled>("one that comes after a failure",
+                                 [&] { session.submit({.after = {failed}}, tasks.square, 2).get(); });
+  const auto endless = session.submit(tasks.sleep, 60'000);
+  expect(!endless.wait_for(20ms), "a wait can be limited");
+  endless.cancel();
+}
+
+void failures(drover::Session& session, const Tasks& tasks, const std::string& scratch) {
+  try {
+    session.submit(tasks.refuse, 5).get();
+    expect(false, "a task that throws has no result");
+  } catch (const drover::TaskFailed& e) {
+    expect(std::string(e.what()) == "not 5", std::string("an exception has its text, not: ") + e.what());
+    expect(e.type() == "std::domain_error", "an exception has its type, not: " + e.type());
+    expect(e.num_attempts() == 3, "it was tried again twice");
+  }
+  expect(session.submit(tasks.flaky, scratch + "/flaky", 0).get() == 2, "a second attempt can succeed");
+  text_of<drover::TaskTimedOut>("a task that takes too long",
+                                [&] { session.submit({.timeout = 30ms}, tasks.sleep, 60'000).get(); });
+  const std::string unknown = text_of<drover::TaskFailed>("a task that nobody registered",
+                                                          [&] { session.submit("unheard of", std::string()).get(); });
+  expect(unknown.find("'unheard of'") != std::string::npos, "an unknown task is named: " + unknown);
+}
+
+void deaths(drover::Session& session, const Tasks& tasks, const std::string& scratch) {
+  const auto argument = [&](int i) {
+    return std::tuple(i % 25 == 24 ? scratch + "/dead" + std::to_string(i) : scratch, i);
+  };
+  int num = 0;
+  for (auto& result : session.map(tasks.deadly, std::views::iota(0, 50) | std::views::transform(argument)))
+    expect(result.get() == num++, "every result arrives though workers die");
+  expect(num == 50, "there is a result for each");
+}
+
+void worker_objects(drover::Session& session, const Tasks&, const std::string&) {
+  expect(session.submit("measure", "four").get() == "measure of 4 for the session", "a TaskWorker finishes tasks");
+  expect(text_of<drover::TaskFailed>("one that it fails", [&] { session.submit("measure", std::string()).get(); }) ==
+             "nothing to measure",
+         "it says why");
+  expect(text_of<drover::TaskFailed>("one that it forgets", [&] { session.submit("measure", "silent").get(); }) ==
+             "work() ended without finish() or fail()",
+         "it is told so");
+}
+
+/// More tasks wait for others than there are slots, many times over.
+void trees(drover::Session& session, const Tasks& tasks, const std::string&) {
+  expect(session.submit(tasks.fibonacci, 10).get() == 55, "tasks make tasks, and wait for them");
+  expect(session.submit(tasks.scatter, 100).get() == 328350, "a task maps others");
+  expect(session.submit(tasks.unlucky_parent, 7).get() == -7, "a failure arrives at the task that made it");
+  std::vector<drover::Future<int>> several;
+  for (int i = 0; i < 8; ++i) several.push_back(session.submit(tasks.fibonacci, 6));
+  for (const auto& one : several) expect(one.get() == 8, "several trees at once");
+}
+
+using Scenario = void (*)(drover::Session&, const Tasks&, const std::string&);
+const std::map<std::string, Scenario> kScenarios{
+    {"values", values},          {"maps", maps},  {"futures", futures}, {"failures", failures}, {"deaths", deaths},
+    {"workers", worker_objects}, {"trees", trees}};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  drover::Farm farm(argc, argv);
+  const Tasks tasks(farm);
+  const std::string name = argc > 1 ? argv[1] : "";
+  return farm.run([&](drover::Session& session) {
+    const auto scenario = kScenarios.find(name);
+    if (scenario == kScenarios.end()) throw std::invalid_argument("there is no scenario '" + name + "'");
+    std::string scratch = (std::filesystem::temp_directory_path() / "drover-farm-XXXXXX").string();
+    if (::mkdtemp(scratch.data()) == nullptr) throw std::runtime_error("no temporary directory");
+    scenario->second(session, tasks, scratch);
+    std::filesystem::remove_all(scratch);
+    return num_faults == 0 ? 0 : 1;
+  });
+}
