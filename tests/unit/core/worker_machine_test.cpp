@@ -53,7 +53,7 @@ class Hand {
   }
   Lines ticket(const std::vector<AttemptId>& attempts) {
     worker_event::TicketArrived event;
-    for (const AttemptId attempt : attempts) event.assignments.push_back({attempt, {}});
+    for (const AttemptId attempt : attempts) event.assignments.push_back({attempt, {}, {}});
     return handle(event);
   }
   Lines end(AttemptId attempt) { return handle(worker_event::AttemptEnded{result(attempt, Exited{0})}); }

@@ -137,11 +137,7 @@ TEST_CASE("whatever write a process dies in, the run goes on from there to one r
   }
 }
 
-// Run by hand, by its tag: now and then a draw in the last operations of a run (the checkpoint as the database is
-// closed) leaves a database that SQLite calls malformed. Whether the model of the disk or the journal is wrong there
-// is not known yet.
-TEST_CASE("with full durability, whatever the disk had not written when the power failed was not acknowledged",
-          "[.power-loss]") {
+TEST_CASE("with full durability, whatever the disk had not written when the power failed was not acknowledged") {
   for (const bool is_local : {true, false}) {
     const DatabaseOptions options{Durability::full, is_local, ""};
     const RecordedRun recorded(options);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <stdexcept>
+#include <utility>
 
 #include "drover/support/unique_fd.hpp"
 
@@ -14,11 +15,15 @@ namespace drover::test {
 namespace fs = std::filesystem;
 using namespace file_operation;
 
+/// What the file layer makes safe by name, too: see os_unix.c.
+constexpr int kLogFile = SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_SUPER_JOURNAL | SQLITE_OPEN_WAL;
+
 /// What SQLite allocates for an open file: ours, and behind it the one of the real layer.
 struct LoggingVfs::File {
   sqlite3_file ours;
   LoggingVfs* vfs;
-  const char* path;  ///< SQLite keeps it for as long as the file is open
+  const char* path;      ///< SQLite keeps it for as long as the file is open
+  bool syncs_directory;  ///< with its next sync: that of a new log makes its name as safe as its content
 
   sqlite3_file* real() { return reinterpret_cast<sqlite3_file*>(this + 1); }
   static File& of(sqlite3_file* file) { return *reinterpret_cast<File*>(file); }
@@ -49,6 +54,7 @@ LoggingVfs::LoggingVfs() : base_(sqlite3_vfs_find(nullptr)), vfs_(*base_) {
   methods_.xSync = [](sqlite3_file* f, int flags) {
     File& file = File::of(f);
     file.vfs->log_.emplace_back(Sync{file.path});
+    if (std::exchange(file.syncs_directory, false)) file.vfs->log_.emplace_back(SyncDirectory{file.path});
     return file.real()->pMethods->xSync(file.real(), flags);
   };
   methods_.xFileSize = [](sqlite3_file* f, sqlite3_int64* size) {
@@ -93,6 +99,7 @@ int LoggingVfs::open(sqlite3_vfs* vfs, const char* path, sqlite3_file* file, int
   opened.ours.pMethods = nullptr;
   opened.vfs = self;
   opened.path = path != nullptr ? path : "";
+  opened.syncs_directory = (flags & SQLITE_OPEN_CREATE) != 0 && (flags & kLogFile) != 0 && !fs::exists(opened.path);
   const int result = self->base_->xOpen(self->base_, path, opened.real(), flags, out_flags);
   // A file without a name is of no interest to a crash.
   if (opened.real()->pMethods != nullptr) opened.ours.pMethods = &self->methods_;
@@ -102,6 +109,7 @@ int LoggingVfs::open(sqlite3_vfs* vfs, const char* path, sqlite3_file* file, int
 int LoggingVfs::remove(sqlite3_vfs* vfs, const char* path, int sync_directory) {
   auto* const self = static_cast<LoggingVfs*>(vfs->pAppData);
   self->log_.emplace_back(Delete{path});
+  if (sync_directory != 0) self->log_.emplace_back(SyncDirectory{path});
   return self->base_->xDelete(self->base_, path, sync_directory);
 }
 
@@ -159,12 +167,14 @@ void replay_until_death(const std::vector<FileOperation>& log, std::size_t num, 
 void replay_until_power_failed(const std::vector<FileOperation>& log, std::size_t num, simulation::Random& random,
                                const fs::path& from, const fs::path& to) {
   std::map<std::string, std::size_t> synced;
-  for (std::size_t i = 0; i < num; ++i)
+  std::size_t directory_synced = 0;
+  for (std::size_t i = 0; i < num; ++i) {
     if (std::holds_alternative<Sync>(log[i])) synced[path_of(log[i])] = i;
+    if (std::holds_alternative<SyncDirectory>(log[i])) directory_synced = i;
+  }
   Replay replay(from, to);
   for (std::size_t i = 0; i < num; ++i) {
-    const auto sync = synced.find(path_of(log[i]));
-    const bool is_on_disk = sync != synced.end() && i < sync->second;
+    const bool is_on_disk = std::holds_alternative<Delete>(log[i]) ? i < directory_synced : i < synced[path_of(log[i])];
     if (is_on_disk || random.chance(0.5)) replay.apply(log[i]);
   }
 }

@@ -32,10 +32,14 @@ struct Delete {
 struct Sync {
   std::string path;
 };
+/// The directory of the file is on the disk: whatever was deleted from it stays deleted.
+struct SyncDirectory {
+  std::string path;
+};
 }  // namespace file_operation
 
-using FileOperation =
-    std::variant<file_operation::Write, file_operation::Truncate, file_operation::Delete, file_operation::Sync>;
+using FileOperation = std::variant<file_operation::Write, file_operation::Truncate, file_operation::Delete,
+                                   file_operation::Sync, file_operation::SyncDirectory>;
 
 /// Registered with SQLite under its name for as long as it lives; one thread.
 class LoggingVfs {
@@ -65,7 +69,8 @@ class LoggingVfs {
 void replay_until_death(const std::vector<FileOperation>& log, std::size_t num, std::size_t num_torn_bytes,
                         const std::filesystem::path& from, const std::filesystem::path& to);
 
-/// The same when the power failed: of what was done to a file since it was last synced, the disk has some.
+/// The same when the power failed: of what was done to a file since it was last synced, and of what was
+/// deleted since the directory was, the disk has some.
 void replay_until_power_failed(const std::vector<FileOperation>& log, std::size_t num, simulation::Random& random,
                                const std::filesystem::path& from, const std::filesystem::path& to);
 
