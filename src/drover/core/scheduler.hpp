@@ -85,6 +85,9 @@ class Scheduler {
   /// How many more tasks the queue has room for: the back-pressure on the input.
   [[nodiscard]] std::size_t num_wanted_tasks() const;
 
+  /// Time for which the slots have work beyond what they execute: no report is more urgent than that.
+  [[nodiscard]] Duration work_ahead() const;
+
   /// Whether the queue is within its bounds; what others submit is taken only then.
   [[nodiscard]] bool has_queue_room() const;
 

@@ -38,6 +38,10 @@ std::size_t Scheduler::num_wanted_tasks() const {
   return queued < wanted ? wanted - queued : 0;
 }
 
+Duration Scheduler::work_ahead() const {
+  return mean_runtime_.value_or(Duration::zero()) * credit_per_slot();
+}
+
 bool Scheduler::has_queue_room() const {
   return queued_bytes_ < policy_.max_queued_bytes && ready_.size() + delayed_.size() < policy_.max_queued_tasks;
 }

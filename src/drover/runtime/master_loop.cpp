@@ -26,6 +26,9 @@ constexpr std::uint32_t kMostAhead = 64;
 constexpr std::size_t kMostUnsafe = 200'000;
 /// How often observers hear from a loop that has nothing to do.
 constexpr core::Duration kLongestTurn = 200ms;
+/// A message waits for a look no longer than this, nor than this part of the work that workers have in hand.
+constexpr core::Duration kMostSlack = 1ms;
+constexpr core::Duration::rep kWorkParts = 32;
 /// How long workers may take to leave, beyond what ending their commands takes.
 constexpr core::Duration kLeaveGrace = 2s;
 
@@ -394,7 +397,8 @@ void MasterLoop::wait() {
   std::vector<int> fds = ports_.recruiter.fds();
   fds.insert(fds.end(), {ports_.signals.fd(), processes_.fd(), ports_.desk.fd(),
                          is_input_waiting_ ? ports_.source.wait_fd() : -1});
-  waiter_.wait(fds, now, deadline);
+  const core::Duration slack = std::min(scheduler_.work_ahead() / kWorkParts, kMostSlack);
+  waiter_.wait(fds, now, deadline, ports_.transport.is_receiving() ? core::Duration::zero() : slack);
 }
 
 /// After a failure that does not allow to go on: nothing can be recorded, so nothing is taken.

@@ -23,8 +23,9 @@ Waiter::Waiter(core::Time now) : last_activity_(now) {
   ::prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
 }
 
-void Waiter::wait(const std::vector<int>& fds, core::Time now, core::Time deadline) {
-  const core::Duration until_look = std::clamp((now - last_activity_) / kSilenceParts, kShortestPause, kLongestPause);
+void Waiter::wait(const std::vector<int>& fds, core::Time now, core::Time deadline, core::Duration slack) {
+  const core::Duration shortest = std::clamp(slack, kShortestPause, kLongestPause);
+  const core::Duration until_look = std::clamp((now - last_activity_) / kSilenceParts, shortest, kLongestPause);
   const core::Duration pause = std::clamp(deadline - now, core::Duration::zero(), until_look);
   polled_.clear();
   for (const int fd : fds)

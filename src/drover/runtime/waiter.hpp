@@ -21,8 +21,10 @@ class Waiter {
   void note_activity(core::Time now) { last_activity_ = now; }
 
   /// Sleeps until one of `fds` (-1: none) is readable, or it is time to look for messages again, or
-  /// `deadline`. Signals do not end it early unless they have a descriptor here.
-  void wait(const std::vector<int>& fds, core::Time now, core::Time deadline);
+  /// `deadline`. With `slack`, no message is so urgent that it could not wait for that long: fewer looks.
+  /// Signals do not end it early unless they have a descriptor here.
+  void wait(const std::vector<int>& fds, core::Time now, core::Time deadline,
+            core::Duration slack = core::Duration::zero());
 
  private:
   core::Time last_activity_;

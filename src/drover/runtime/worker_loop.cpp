@@ -19,6 +19,10 @@ using namespace std::chrono_literals;
 constexpr std::size_t kOutputMessageBytes = 256U << 10;
 constexpr std::size_t kMostCallsInMessage = 4096;
 constexpr core::Duration kLongestTurn = 1s;
+/// How long a message from the master may wait for a look while there is work in hand.
+constexpr core::Duration kSlack = 1ms;
+/// More output than this on its way moves only while one looks.
+constexpr std::uint64_t kLargeOutput = 64U << 10;
 /// How long the last words may take to leave.
 constexpr core::Duration kFlushGrace = 5s;
 
@@ -241,9 +245,11 @@ void WorkerLoop::wait() {
     if (const auto executor_deadline = executor_->next_deadline()) deadline = std::min(deadline, *executor_deadline);
   // With the window full, output that waits in pipes must not keep us from sleeping.
   const bool is_window_full = num_unacknowledged_ >= output_window_;
+  // With work in hand and no large output on its way, nothing that the master may say is urgent.
+  const bool is_supplied = machine_ && machine_->num_queued() > 0 && num_unacknowledged_ < kLargeOutput;
   waiter_.wait({executor_ && !is_window_full ? executor_->fd() : -1, functions_ ? functions_->fd() : -1,
                 calls_ != nullptr ? calls_->fd() : -1},
-               now, deadline);
+               now, deadline, is_supplied ? kSlack : core::Duration::zero());
 }
 
 void WorkerLoop::flush() {

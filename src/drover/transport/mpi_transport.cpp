@@ -289,6 +289,10 @@ std::size_t MpiTransport::num_unsent_bytes(std::optional<Address> to) const {
   return sum;
 }
 
+bool MpiTransport::is_receiving() const {
+  return state_->num_bytes_arriving > 0;
+}
+
 void MpiTransport::forget(Address peer) {
   state_->forget(peer);
 }

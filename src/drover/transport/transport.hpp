@@ -40,6 +40,9 @@ class Transport {
   /// Bytes taken by send() and not yet out of this process's hands, for one peer or for all.
   [[nodiscard]] virtual std::size_t num_unsent_bytes(std::optional<Address> to) const = 0;
 
+  /// Whether messages are on their way in: they move only while receive() is called.
+  [[nodiscard]] virtual bool is_receiving() const = 0;
+
   /// Nothing more is sent to or taken from this peer.
   virtual void forget(Address peer) = 0;
 };
