@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -35,6 +36,9 @@ using namespace std::chrono_literals;
 /// How long mpirun has to end after the master said its status, and then after each signal.
 constexpr core::Duration kEndGrace = 5s;
 constexpr core::Duration kKillGrace = 3s;
+/// A job that ran for so long did not fail because of what it found.
+constexpr core::Duration kLongRun = 5min;
+constexpr core::Duration kLongestDelay = 1min;
 constexpr std::size_t kMostDiagnosticBytes = 8192;
 constexpr int kInternalFailure = 125;
 
@@ -249,6 +253,7 @@ SupervisorResult supervise(const SupervisorPlan& plan) {
   std::vector<std::string> command = plan.start;
   core::Duration delay = plan.rollover_delay;
   for (unsigned num_rollovers = 0;; ++num_rollovers) {
+    const core::Time began = now();
     const JobEnd end = Job(command, signals).run();
     if (end.exit_status) return {*end.exit_status, ""};
     const std::string diagnostics = end.diagnostics.empty() ? "" : ":\n" + end.diagnostics;
@@ -262,7 +267,8 @@ SupervisorResult supervise(const SupervisorPlan& plan) {
     int signal = 0;
     if (!pause(delay, signals, signal))
       return {128 + signal, "stopped; go on with: drover run --resume " + end.run_dir};
-    delay *= 2;
+    // One that went well for long is no part of a series.
+    delay = now() - began > kLongRun ? plan.rollover_delay : std::min(delay * 2, kLongestDelay);
     command = plan.resume(end.run_dir);
   }
 }
