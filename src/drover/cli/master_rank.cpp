@@ -6,6 +6,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -67,6 +68,24 @@ class JsonEvents final : public runtime::Observer {
 
  private:
   Printer& printer_;
+};
+
+/// Tells the supervisor of the first task that ends: what ends this MPI job later is no reason to hesitate.
+class ProgressWord final : public runtime::Observer {
+ public:
+  explicit ProgressWord(runtime::SupervisorLink& supervisor) : supervisor_(supervisor) {}
+
+  void on_facts(std::span<const core::Fact> facts, core::WallMicros) override {
+    const auto is_end = [](const core::Fact& fact) { return std::holds_alternative<core::fact::TaskEnded>(fact); };
+    if (is_said_ || std::none_of(facts.begin(), facts.end(), is_end)) return;
+    is_said_ = true;
+    supervisor_.say_progress();
+  }
+  void on_turn(const core::Scheduler&, core::Time) override {}
+
+ private:
+  runtime::SupervisorLink& supervisor_;
+  bool is_said_ = false;
 };
 
 /// The name by which a run is known: that of its directory.
@@ -266,7 +285,7 @@ class Session {
 /// All that a batch needs on the master, joined.
 class Batch {
  public:
-  Batch(const RunInvocation& invocation, bool is_supervised, OpenRun& run, transport::MpiSession& mpi,
+  Batch(const RunInvocation& invocation, runtime::SupervisorLink* supervisor, OpenRun& run, transport::MpiSession& mpi,
         transport::MpiTransport& transport, runtime::SignalInbox& signals);
 
   int run();
@@ -282,7 +301,7 @@ class Batch {
 
   const RunInvocation& invocation_;
   const RunOptions& options_ = invocation_.options;
-  bool is_supervised_;
+  runtime::SupervisorLink* supervisor_;
   std::uint32_t num_workers_;
   std::string host_;
   transport::MpiTransport& transport_;
@@ -306,10 +325,10 @@ class Batch {
   bool has_losses_ = false;
 };
 
-Batch::Batch(const RunInvocation& invocation, bool is_supervised, OpenRun& run, transport::MpiSession& mpi,
-             transport::MpiTransport& transport, runtime::SignalInbox& signals)
+Batch::Batch(const RunInvocation& invocation, runtime::SupervisorLink* supervisor, OpenRun& run,
+             transport::MpiSession& mpi, transport::MpiTransport& transport, runtime::SignalInbox& signals)
     : invocation_(invocation),
-      is_supervised_(is_supervised),
+      supervisor_(supervisor),
       num_workers_(static_cast<std::uint32_t>(mpi.size() - 1)),
       host_(mpi.host()),
       transport_(transport),
@@ -340,6 +359,8 @@ int Batch::run() {
   std::vector<runtime::Observer*> observers{&taint_, &board_, &desk_, &notices_, &progress_, &summary_};
   if (options_.json) observers.push_back(&json_);
   if (functions_) observers.push_back(functions_.get());
+  std::optional<ProgressWord> progress_word;
+  if (supervisor_ != nullptr) observers.push_back(&progress_word.emplace(*supervisor_));
   runtime::MasterLoop loop(master_options(options_, open_run_, host_, num_workers_),
                            {transport_, recruiter_, desk_, functions_ ? *functions_ : *open_run_.source,
                             *open_run_.journal, results_, std::move(observers), signals_, functions_.get()});
@@ -407,7 +428,7 @@ void Batch::print_summary(const runtime::RunEnd& end) {
   // A program has its failures as exceptions.
   const bool is_news = invocation_.program == nullptr && end.counts.unsuccessful() > 0;
   if (options_.quiet && !is_news && !end.stop_reason) return;
-  const std::string text = summary_.text(end, run_.path(), rerun_command(invocation_.settings, !is_supervised_));
+  const std::string text = summary_.text(end, run_.path(), rerun_command(invocation_.settings, supervisor_ == nullptr));
   std::fputs(text.c_str(), stderr);
 }
 
@@ -488,7 +509,7 @@ int run_master_rank(const RunInvocation& invocation) {
         status = finish_at_once(*opening.run);
         dismiss_world(transport, opening.first_worker, mpi->size());
       } else {
-        Batch batch(invocation, link.has_value(), *opening.run, *mpi, transport, signals);
+        Batch batch(invocation, link ? &*link : nullptr, *opening.run, *mpi, transport, signals);
         if (!link && !invocation.options.quiet) std::fputs(launch_notes(invocation, mpi->size() - 1).c_str(), stderr);
         status = batch.run();
         is_tainted = batch.is_mpi_tainted();

@@ -36,8 +36,7 @@ using namespace std::chrono_literals;
 /// How long mpirun has to end after the master said its status, and then after each signal.
 constexpr core::Duration kEndGrace = 5s;
 constexpr core::Duration kKillGrace = 3s;
-/// A job that ran for so long did not fail because of what it found.
-constexpr core::Duration kLongRun = 5min;
+/// The pauses between jobs that come to nothing double up to this.
 constexpr core::Duration kLongestDelay = 1min;
 constexpr std::size_t kMostDiagnosticBytes = 8192;
 constexpr int kInternalFailure = 125;
@@ -75,6 +74,7 @@ struct JobEnd {
   std::optional<int> exit_status;
   /// Where its run is kept, once there was one.
   std::string run_dir;
+  bool has_progressed = false;
   /// Why it ended without a status.
   std::string reason;
   std::string diagnostics;
@@ -219,7 +219,8 @@ void Job::end_all(int signal) {
 }
 
 JobEnd Job::end() const {
-  JobEnd end{listener_.exit_status(), listener_.run_dir(), listener_.rollover_reason().value_or(""), diagnostics_};
+  JobEnd end{listener_.exit_status(), listener_.run_dir(), listener_.has_progressed(),
+             listener_.rollover_reason().value_or(""), diagnostics_};
   if (early_signal_) end.exit_status = 128 + *early_signal_;
   if (end.exit_status || !end.reason.empty()) return end;
   const std::string how = WIFSIGNALED(mpirun_status_) ? "killed by signal " + std::to_string(WTERMSIG(mpirun_status_))
@@ -253,7 +254,6 @@ SupervisorResult supervise(const SupervisorPlan& plan) {
   std::vector<std::string> command = plan.start;
   core::Duration delay = plan.rollover_delay;
   for (unsigned num_rollovers = 0;; ++num_rollovers) {
-    const core::Time began = now();
     const JobEnd end = Job(command, signals).run();
     if (end.exit_status) return {*end.exit_status, ""};
     const std::string diagnostics = end.diagnostics.empty() ? "" : ":\n" + end.diagnostics;
@@ -264,11 +264,11 @@ SupervisorResult supervise(const SupervisorPlan& plan) {
                                     diagnostics};
     plan.say(end.reason + ": going on from the journal (rollover " + std::to_string(num_rollovers + 1) + " of " +
              std::to_string(plan.max_rollovers) + ")");
+    if (end.has_progressed) delay = plan.rollover_delay;
     int signal = 0;
     if (!pause(delay, signals, signal))
       return {128 + signal, "stopped; go on with: drover run --resume " + end.run_dir};
-    // One that went well for long is no part of a series.
-    delay = now() - began > kLongRun ? plan.rollover_delay : std::min(delay * 2, kLongestDelay);
+    delay = std::min(delay * 2, kLongestDelay);
     command = plan.resume(end.run_dir);
   }
 }

@@ -1,6 +1,6 @@
 // Protocol: the master connects; the supervisor sends one byte with descriptors 0, 1 and 2 attached;
-// the master sends messages, a letter and a text: R and the run's directory, then either X and its exit
-// status in decimal, or O and why it asks for a rollover; either side closes.
+// the master sends messages, a letter and a text: R and the run's directory, P once there is progress, then
+// either X and its exit status in decimal, or O and why it asks for a rollover; either side closes.
 
 #include "drover/runtime/supervisor_link.hpp"
 
@@ -88,6 +88,9 @@ void SupervisorListener::take(std::string_view message) {
     case 'R':
       run_dir_ = text;
       break;
+    case 'P':
+      has_progressed_ = true;
+      break;
     case 'X':
       exit_status_ = std::atoi(text.c_str());
       break;
@@ -119,6 +122,10 @@ std::optional<SupervisorLink> SupervisorLink::connect() {
 
 void SupervisorLink::say_run_dir(const std::string& run_dir) {
   say("R" + run_dir);
+}
+
+void SupervisorLink::say_progress() {
+  say("P");
 }
 
 void SupervisorLink::say_exit_status(int status) {

@@ -44,6 +44,8 @@ class SupervisorListener {
   [[nodiscard]] std::optional<int> exit_status() const { return exit_status_; }
   /// The directory of its run; empty before it has one.
   [[nodiscard]] const std::string& run_dir() const { return run_dir_; }
+  /// Whether a task has ended and is recorded since the master came.
+  [[nodiscard]] bool has_progressed() const { return has_progressed_; }
   /// Why the master asks to go on in a new MPI job, if it does.
   [[nodiscard]] const std::optional<std::string>& rollover_reason() const { return rollover_reason_; }
 
@@ -57,6 +59,7 @@ class SupervisorListener {
   std::optional<pid_t> master_pid_;
   std::optional<int> exit_status_;
   std::string run_dir_;
+  bool has_progressed_ = false;
   std::optional<std::string> rollover_reason_;
 };
 
@@ -72,6 +75,8 @@ class SupervisorLink {
 
   /// Says where the run is kept: `drover run --resume` can go on from there.
   void say_run_dir(const std::string& run_dir);
+  /// Says that a task has ended and is recorded.
+  void say_progress();
   /// Says how the master is going to exit.
   void say_exit_status(int status);
   /// Says that the master is going to exit so that another MPI job goes on with the run.

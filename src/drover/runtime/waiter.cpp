@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 
 /// A look costs a few microseconds: below this, looking would cost more than it gains.
 constexpr core::Duration kShortestPause = 50us;
-constexpr core::Duration kLongestPause = 20ms;
+constexpr core::Duration kLongestPause = 40ms;
 /// The pause is this part of the silence.
 constexpr core::Duration::rep kSilenceParts = 8;
 

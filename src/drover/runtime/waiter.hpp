@@ -12,7 +12,7 @@ namespace drover::runtime {
 
 /// The pause between two looks grows with the silence that came before, so that a message waits at
 /// most a fixed fraction of the time it took to come, and an idle rank costs next to nothing: at the
-/// longest pause of 20 ms, 50 looks a second, about 0.1 % of a core. Not thread-safe.
+/// longest pause of 40 ms, 25 looks a second, about 0.1 % of a core. Not thread-safe.
 class Waiter {
  public:
   explicit Waiter(core::Time now);
