@@ -44,7 +44,7 @@ num_recorded() { sqlite3 -readonly -cmd '.timeout 5000' run/run.db "SELECT count
 
 # Without prefetching a worker holds one task: what may be executed again can be told.
 options=(-q --durability normal --prefetch 0 --max-rollovers "$kills")
-for ((i = 1; i <= tasks; ++i)); do echo "echo $i >>effects; sleep 0.0$((RANDOM % 3))"; done >tasks.txt
+for ((i = 1; i <= tasks; ++i)); do echo "echo $i >>effects; sleep 0.0$((RANDOM % 10))"; done >tasks.txt
 "$drover" run -j "$workers" --run-dir run "${options[@]}" tasks.txt >>outputs 2>>log &
 supervisor=$!
 declare -A num_killed=([master]=0 [mpirun]=0 [supervisor]=0 [all]=0)
