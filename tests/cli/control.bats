@@ -54,6 +54,15 @@ end_run() {
   [ ! -e run/control.lock ]
 }
 
+@test "a relay brings all answers after the last question" {
+  start_run
+  for ((i = 0; i < 20; ++i)); do
+    echo '{"v":1,"id":7,"request":"hello"}' | "$DROVER" relay run >answer
+    grep -q '"reply":"hello"' answer
+  done
+  end_run 0
+}
+
 @test "a run that is kept open takes tasks from several clients and ends when it is closed" {
   start_run
   [ "$(stat -c %a run/control.sock)" = 600 ]

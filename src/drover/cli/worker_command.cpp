@@ -160,11 +160,17 @@ int run_relay_command(const RelayCommandOptions& options) {
   control::Connected connected = control::connect_to(options.run);
   if (!connected.socket) throw system_error("no master answers in '" + options.run + "'", connected.error);
   const int socket = connected.socket.get();
+  bool is_asking = true;  // and when all is asked, the answers are still to come
   while (true) {
-    std::array<pollfd, 2> polled{{{STDIN_FILENO, POLLIN, 0}, {socket, POLLIN, 0}}};
+    std::array<pollfd, 3> polled{
+        {{is_asking ? STDIN_FILENO : -1, POLLIN, 0}, {socket, POLLIN, 0}, {STDOUT_FILENO, 0, 0}}};
     if (::poll(polled.data(), polled.size(), -1) < 0 && errno != EINTR) return kInternalFailure;
-    if (polled[0].revents != 0 && !copy(STDIN_FILENO, socket)) return 0;
+    if (polled[0].revents != 0 && !copy(STDIN_FILENO, socket)) {
+      is_asking = false;
+      ::shutdown(socket, SHUT_WR);
+    }
     if (polled[1].revents != 0 && !copy(socket, STDOUT_FILENO)) return 0;
+    if (polled[2].revents != 0) return 0;  // nobody reads them
   }
 }
 
