@@ -1,0 +1,42 @@
+#!/bin/bash
+# The image that the container tests share: docker/Dockerfile, whose build stage is replaced with the
+# program that this machine has built, where it is the image's Debian; elsewhere the whole Dockerfile.
+# usage: build-image.sh PROGRAM TAG   exits 77 with a word why where this machine cannot
+set -euo pipefail
+program=$(realpath "$1") tag=$2
+top=$(cd "$(dirname "$0")/../.." && pwd)
+# Newer clients, when they find an older server, can build for it in the old way only.
+export DOCKER_BUILDKIT=0
+
+skip() {
+  echo "skipped: $*"
+  exit 77
+}
+command -v docker >/dev/null || skip 'docker is not installed'
+timeout 20 docker info >/dev/null 2>&1 || skip 'no dockerd answers: start one, or set DOCKER_HOST'
+
+base=debian:bookworm-slim
+if docker image inspect "$base" >/dev/null 2>&1; then
+  :
+elif [ "$(id -u)" = 0 ] && command -v debootstrap >/dev/null; then
+  "$top/docker/make-base-image.sh" bookworm "$base"
+elif ! timeout 120 docker pull -q "$base" 2>/dev/null; then
+  skip "no $base: no registry answers, and docker/make-base-image.sh needs root and debootstrap"
+fi
+
+uid=$(id -u)
+[ "$uid" != 0 ] || uid=1000
+build=(docker build --quiet --force-rm --tag "$tag" --build-arg UID="$uid")
+if [ "$(. /etc/os-release && echo "${VERSION_CODENAME:-}")" != bookworm ]; then
+  "${build[@]}" --file "$top/docker/Dockerfile" "$top"
+  exit
+fi
+context=$(mktemp -d)
+trap 'rm -rf "$context"' EXIT
+mkdir -p "$context/docker" "$context/built/bin"
+cp "$top"/docker/{entrypoint,ssh_config,sshd_config} "$context/docker"
+strip -o "$context/built/bin/drover" "$program"
+"$top/docker/packages-of" "$program" >"$context/built/packages"
+awk '/ AS build$/ { skipped = 1 } /^FROM/ && !/ AS build$/ { skipped = 0 }
+  !skipped { sub(/--from=build \/out/, "built"); print }' "$top/docker/Dockerfile" >"$context/Dockerfile"
+"${build[@]}" "$context"
