@@ -69,6 +69,25 @@ killed_run() {
   grep -q 'rollover 1 of' err
 }
 
+@test "a group that this MPI job cannot spawn any more moves the run to a new one" {
+  for i in $(seq 200); do echo "sleep 0.1; echo $i >>effects; echo out $i"; done >tasks.txt
+  start_drover run -j 2 --run-dir run tasks.txt >out 2>err
+  until_true 60 has_lines effects 5
+  drover scale add --run run --population 2 --via spawn
+  until_true 60 has_lines effects 20
+  # shellcheck disable=SC2046  # several numbers
+  kill -KILL $(query run "SELECT pid FROM workers WHERE group_id = 1")
+  until_true 60 grep -q '"event":"group_ended","group":1' run/events.jsonl
+  run -125 drover scale add --run run --population 2 --via spawn
+  [[ $output == *'the run now moves to a new MPI job: ask again in a moment'* ]]
+  wait $!
+  grep -q 'going on from the journal (rollover 1 of' err
+  sort -n out | cmp - <(seq 200 | sed 's/^/out /' | sort -n)
+  [ "$(query run "SELECT count(*) FROM tasks WHERE state = 'succeeded'")" = 200 ]
+  # Nothing was cut off: what executed could finish.
+  [ "$(query run "SELECT group_concat(how || ' ' || coalesce(reason, '')) FROM sessions")" = 'stopped rollover,finished ' ]
+}
+
 @test "a finished run says so and runs nothing" {
   drover run -j 1 -q --run-dir run 'echo {} >>effects' ::: a b
   run -0 drover run --resume run

@@ -290,6 +290,9 @@ class Batch {
 
   int run();
 
+  /// Why another MPI job is to go on with the run; none: it is over, or somebody has to take it up.
+  [[nodiscard]] const std::optional<std::string>& rollover_reason() const { return rollover_reason_; }
+
   /// Whether MPI has been left in a state in which it cannot be finalized.
   [[nodiscard]] bool is_mpi_tainted() const { return has_losses_ || recruiter_.has_stuck_call(); }
 
@@ -323,6 +326,7 @@ class Batch {
   Notices notices_;
   JsonEvents json_;
   bool has_losses_ = false;
+  std::optional<std::string> rollover_reason_;
 };
 
 Batch::Batch(const RunInvocation& invocation, runtime::SupervisorLink* supervisor, OpenRun& run,
@@ -361,7 +365,10 @@ int Batch::run() {
   if (functions_) observers.push_back(functions_.get());
   std::optional<ProgressWord> progress_word;
   if (supervisor_ != nullptr) observers.push_back(&progress_word.emplace(*supervisor_));
-  runtime::MasterLoop loop(master_options(options_, open_run_, host_, num_workers_),
+  runtime::MasterOptions master = master_options(options_, open_run_, host_, num_workers_);
+  // A program's own code cannot be taken up in the middle.
+  master.can_roll_over = supervisor_ != nullptr && invocation_.program == nullptr;
+  runtime::MasterLoop loop(std::move(master),
                            {transport_, recruiter_, desk_, functions_ ? *functions_ : *open_run_.source,
                             *open_run_.journal, results_, std::move(observers), signals_, functions_.get()});
   catch_up();
@@ -376,7 +383,10 @@ int Batch::run() {
       failure && !failure->is_reader_gone && end.failure.empty())
     end.failure = failure->message;
   line_.clear();
-  print_summary(end);
+  if (end.failure.empty() && end.stop_reason == core::StopReason::rollover)
+    rollover_reason_ = recruiter_.rollover_reason();
+  else
+    print_summary(end);
   int status = exit_status(end, results_.is_reader_gone());
   if (session_status && end.failure.empty() && !end.stop_reason) status = *session_status;
   end_session(end, status);
@@ -498,6 +508,7 @@ int run_master_rank(const RunInvocation& invocation) {
   std::optional<transport::MpiSession> mpi(std::in_place, transport::Threading::any_thread);
   int status = kInternalFailure;
   bool is_tainted = false;
+  std::optional<std::string> rollover_reason;
   Opening opening = try_open(invocation, *mpi);
   {
     transport::MpiTransport transport(*mpi, opening.first_worker);
@@ -513,6 +524,7 @@ int run_master_rank(const RunInvocation& invocation) {
         if (!link && !invocation.options.quiet) std::fputs(launch_notes(invocation, mpi->size() - 1).c_str(), stderr);
         status = batch.run();
         is_tainted = batch.is_mpi_tainted();
+        rollover_reason = batch.rollover_reason();
       }
     } catch (const Error& e) {
       std::fprintf(stderr, "drover: %s\n", e.what());
@@ -520,7 +532,10 @@ int run_master_rank(const RunInvocation& invocation) {
     }
   }
   opening.run.reset();
-  if (link) link->say_exit_status(status);
+  if (link && rollover_reason)
+    link->ask_for_rollover(*rollover_reason);
+  else if (link)
+    link->say_exit_status(status);
   if (is_tainted) leave_without_mpi(status);
   finalize_mpi(mpi, status);
   return status;

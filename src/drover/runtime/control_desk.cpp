@@ -360,11 +360,13 @@ void ControlDesk::on(const core::fact::WorkerEnded& fact) {
   std::erase_if(leavings_, [](const Leaving& leaving) { return leaving.workers.empty(); });
 }
 
-/// A group that was given up may be alive, and can come again; not when the run ends anyway.
+/// A group that was given up may be alive, and can come again, as can one that has to leave because the run moves
+/// to a new MPI job; not when the run ends anyway.
 void ControlDesk::on(const core::fact::GroupEnded& fact) {
   const auto joined = joined_.extract(fact.group);
-  if (joined)
-    server_.reply(joined.mapped(), reply::JoinEnded{fact.how == core::GroupEnd::lost && scheduler_->is_open()});
+  const bool can_come_again = (fact.how == core::GroupEnd::lost && scheduler_->is_open()) ||
+                              scheduler_->stop_reason() == core::StopReason::rollover;
+  if (joined) server_.reply(joined.mapped(), reply::JoinEnded{can_come_again});
 }
 
 }  // namespace drover::runtime

@@ -29,6 +29,8 @@ constexpr core::Duration kLongestTurn = 200ms;
 /// A message waits for a look no longer than this, nor than this part of the work that workers have in hand.
 constexpr core::Duration kMostSlack = 1ms;
 constexpr core::Duration::rep kWorkParts = 32;
+/// How long attempts may go on executing once the run is to move to a new MPI job.
+constexpr core::Duration kRolloverPatience = 30s;
 /// How long workers may take to leave, beyond what ending their commands takes.
 constexpr core::Duration kLeaveGrace = 2s;
 
@@ -214,9 +216,21 @@ void MasterLoop::take(recruit::Note& note) {
 }
 
 void MasterLoop::take(recruit::Failed& failed) {
+  if (roll_over_if_needed()) failed.reason += "; the run now moves to a new MPI job: ask again in a moment";
   spdlog::warn("group to come {}: {}", failed.id.value, failed.reason);
   ports_.desk.on_failed(failed.id, failed.reason);
   if (growths_.erase(failed.id) > 0) handle(core::event::GrowthFailed{std::move(failed.reason)});
+}
+
+/// What executes may finish; what does not in time is handed back, and costs its task nothing.
+bool MasterLoop::roll_over_if_needed() {
+  if (!options_.can_roll_over || ports_.recruiter.rollover_reason().empty()) return false;
+  // What has been read ahead from a pipe would be gone.
+  if (is_input_open_ && ports_.source.wait_fd() >= 0) return false;
+  if (scheduler_.stop_reason()) return scheduler_.stop_reason() == core::StopReason::rollover;
+  spdlog::warn("moving to a new MPI job: {}", ports_.recruiter.rollover_reason());
+  handle(core::event::StopRequested{core::StopReason::rollover, false, now_ + kRolloverPatience});
+  return scheduler_.stop_reason() == core::StopReason::rollover;
 }
 
 void MasterLoop::take(recruit::Accepting& accepting) {

@@ -42,6 +42,8 @@ struct MasterOptions {
   std::uint32_t num_world_workers = 0;
   /// When the run must have ended, if it must.
   std::optional<core::Time> time_end;
+  /// Whether somebody starts another MPI job that goes on with the run.
+  bool can_roll_over = false;
   /// Go on when everything is done, until somebody says that nothing more will be submitted.
   bool keep_open = false;
   /// Every rank must run this version of drover.
@@ -104,6 +106,7 @@ class MasterLoop {
   void take_recruits();
   void take(recruit::Note& note);
   void take(recruit::Failed& failed);
+  [[nodiscard]] bool roll_over_if_needed();
   void take(recruit::Accepting& accepting);
   void take(recruit::Arrived& arrived);
   void take_input();

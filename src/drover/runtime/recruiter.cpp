@@ -17,6 +17,8 @@ using control::request::ScaleAdd;
 
 /// Open MPI 4.1 hangs when it spawns right after a group has been let go of, and may still count its slots.
 constexpr core::Duration kSpawnPause = 1s;
+/// Groups in a row that announced themselves and were not connected in time.
+constexpr int kMostLateJoins = 2;
 /// How often launches that have no news are looked at.
 constexpr core::Duration kLongestPoll = 1s;
 
@@ -156,10 +158,16 @@ void Recruiter::advance(RecruitId id, Recruit& recruit, core::Time now) {
     if (link) {
       out_.emplace_back(recruit::Arrived{id, recruit.source, host_list(recruit.request.hosts), std::move(*link)});
       over_.push_back(id);
+      num_late_joins_ = 0;
       return;
     }
   }
   if (now < recruit.deadline) return;
+  // An ompi-server that died, or a join cut off in the middle, is in the way of every later one.
+  const bool is_late_join =
+      recruit.source == core::GroupSource::join && std::holds_alternative<Arriving>(recruit.state);
+  if (is_late_join && ++num_late_joins_ == kMostLateJoins)
+    rollover_reason_ = "groups that were started do not get connected to this MPI job any more";
   if (std::holds_alternative<Arriving>(recruit.state)) ++num_given_up_;
   if (recruit.source == core::GroupSource::spawn)
     forbid_spawn("MPI is stuck in the spawn of an earlier group; groups can still join, or stop the run and resume it");
@@ -169,7 +177,10 @@ void Recruiter::advance(RecruitId id, Recruit& recruit, core::Time now) {
 /// One at a time: a spawn that fails must not be another's fault.
 void Recruiter::start(RecruitId id, Recruit& recruit, core::Time now) {
   if (recruit.source == core::GroupSource::join) return launch(id, recruit, now);
-  if (!spawn_obstacle_.empty()) return fail(id, "nothing can be spawned: " + spawn_obstacle_);
+  if (!spawn_obstacle_.empty()) {
+    rollover_reason_ = "a group is to be spawned, and this MPI job can spawn none";
+    return fail(id, "nothing can be spawned: " + spawn_obstacle_);
+  }
   if (is_connecting() || (released_at_ && now < *released_at_ + kSpawnPause)) return;
   spawn(recruit, now);
 }

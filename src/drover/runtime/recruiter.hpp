@@ -111,6 +111,9 @@ class Recruiter {
   /// Why nothing can be spawned any more; empty when something can.
   [[nodiscard]] const std::string& spawn_obstacle() const { return spawn_obstacle_; }
 
+  /// Why a group that was asked for can only come to a new MPI job; empty while it can come to this one.
+  [[nodiscard]] const std::string& rollover_reason() const { return rollover_reason_; }
+
   /// A spawned group has been let go of: its slots come back only after a while.
   void note_release(core::Time now) { released_at_ = now; }
 
@@ -159,6 +162,8 @@ class Recruiter {
   std::vector<RecruitId> over_;   ///< to be removed from recruits_
   std::optional<core::Time> released_at_;
   std::string spawn_obstacle_;
+  std::string rollover_reason_;
+  int num_late_joins_ = 0;  ///< in a row
   std::uint64_t num_ever_ = 0;
   std::uint64_t num_given_up_ = 0;
 };
