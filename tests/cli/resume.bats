@@ -88,6 +88,17 @@ killed_run() {
   [ "$(query run "SELECT group_concat(how || ' ' || coalesce(reason, '')) FROM sessions")" = 'stopped rollover,finished ' ]
 }
 
+@test "what a master acknowledged outlives it, also in a farm without input of its own" {
+  start_drover run -j 1 --keep-open --run-dir run >out 2>err
+  until_true 60 test -S run/control.sock
+  for i in $(seq 20); do drover submit --run run "sleep 0.1; echo $i >>effects"; done
+  kill -KILL "$(master_pid run)"
+  until_true 60 drover close --run run
+  wait $!
+  [ "$(sort -n effects | uniq)" = "$(seq 20)" ]
+  [ "$(query run "SELECT count(*) FROM tasks WHERE state = 'succeeded'")" = 20 ]
+}
+
 @test "a finished run says so and runs nothing" {
   drover run -j 1 -q --run-dir run 'echo {} >>effects' ::: a b
   run -0 drover run --resume run

@@ -66,7 +66,7 @@ OpenRun begin_run(const RunInvocation& invocation) {
 
 /// Of the input that the run was started with; what was standard input then is read from its file.
 InputOptions input_again(const RunOptions& options, const StoredInput& stored) {
-  InputOptions input{stored.positionals, stored.sources, options.null_separated, options.colsep, 0};
+  InputOptions input{stored.positionals, stored.sources, options.null_separated, options.colsep, 0, options.keep_open};
   if (stored.stdin_path.empty()) return input;
   if (input.positionals == std::vector<std::string>{kStdin} && input.sources.empty())
     input.positionals = {stored.stdin_path};

@@ -58,6 +58,7 @@ bool reads_stdin(const StoredInput& input) {
     return source.kind == ArgumentSource::Kind::file && source.path == kStdin;
   };
   if (!input.sources.empty()) return std::any_of(input.sources.begin(), input.sources.end(), is_stdin);
+  if (input.positionals.empty()) return false;
   return input.positionals.size() != 1 || input.positionals.front() == kStdin || !exists(input.positionals.front());
 }
 

@@ -8,6 +8,7 @@
 
 #include "drover/cli/input/command_template.hpp"
 #include "drover/cli/input/record_reader.hpp"
+#include "drover/cli/input/resumed_input.hpp"
 #include "drover/cli/input/task_file_source.hpp"
 #include "drover/cli/input/template_source.hpp"
 #include "drover/support/error.hpp"
@@ -134,6 +135,7 @@ SplitArguments split_argument_sources(std::vector<std::string> argv) {
 std::unique_ptr<runtime::TaskSource> open_input(const InputOptions& options, int stdin_fd) {
   const std::string text = join(options.positionals);
   if (!options.sources.empty()) return open_template(text, options, options.sources, stdin_fd);
+  if (options.positionals.empty() && options.may_be_absent) return std::make_unique<EmptySource>();
   if (options.positionals.empty())
     throw UsageError(
         "nothing to run: give a task file ('drover run tasks.txt', '-' for standard input) or a command "

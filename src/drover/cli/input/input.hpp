@@ -47,6 +47,8 @@ struct InputOptions {
   std::optional<std::string> colsep;
   /// How many tasks an earlier part of the input has given.
   std::uint64_t num_before = 0;
+  /// Tasks come in another way, too: to be told of none is no mistake.
+  bool may_be_absent = false;
 };
 
 /// The tasks that `options` stand for. With sources, the positionals joined by spaces are the template.
