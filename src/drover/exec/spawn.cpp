@@ -39,7 +39,11 @@ struct Handover {
   ::dup2(request.stdin_fd, STDIN_FILENO);
   ::dup2(handover.stdout_fd, STDOUT_FILENO);
   ::dup2(handover.stderr_fd, STDERR_FILENO);
-  for (const int signal : {SIGPIPE, SIGINT, SIGQUIT, SIGTERM, SIGHUP}) ::signal(signal, SIG_DFL);
+  for (const int signal : {SIGPIPE, SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1}) {
+    // What came to the worker's group before this process left it is not meant for it: ignoring drops it.
+    ::signal(signal, SIG_IGN);
+    ::signal(signal, SIG_DFL);
+  }
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
