@@ -2,7 +2,7 @@
 # Commands a second: drover against a bare posix_spawn loop, xargs -P and GNU parallel, in one run.
 # usage: DROVER=path SPAWN_BASELINE=path commands.sh [COMMANDS [CONCURRENCY]]
 . "$(dirname "$0")/lib.sh"
-num=${1:-5000} jobs=${2:-2}
+num=${1:-20000} jobs=${2:-2}
 : "${SPAWN_BASELINE:?path of the spawn_baseline program}"
 yes /bin/true 2>/dev/null | head -n "$num" >"$scratch/tasks" || true
 cd "$scratch"
