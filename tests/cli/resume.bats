@@ -99,6 +99,30 @@ killed_run() {
   [ "$(query run "SELECT count(*) FROM tasks WHERE state = 'succeeded'")" = 20 ]
 }
 
+@test "a pipe loses nothing when the master that read it dies" {
+  seq 3000 | start_drover run -j 2 --run-dir run 'echo {} >>effects; echo {}' >out 2>err
+  until_true 60 has_lines effects 50
+  kill -KILL "$(master_pid run)"
+  until_true 120 grep -q '3000 succeeded' err
+  sort -n out | cmp - <(seq 3000)
+  sort -nu effects | cmp - <(seq 3000)
+}
+
+@test "what was read of a pipe is executed by whoever resumes, but for half a line" {
+  mkfifo pipe
+  "$DROVER" run -j 2 --max-rollovers 0 --run-dir run 'sleep 0.05; echo {} >>effects' <pipe >out 2>err 3>&- &
+  exec 9>pipe
+  seq 60 >&9
+  printf 'not all of' >&9
+  until_true 60 has_lines effects 5
+  kill -KILL "$(master_pid run)"
+  wait $! || true
+  exec 9>&-
+  run -0 drover run --resume run
+  [[ $output == *'going on with what was read of it'* ]]
+  sort -nu effects | cmp - <(seq 60)
+}
+
 @test "a finished run says so and runs nothing" {
   drover run -j 1 -q --run-dir run 'echo {} >>effects' ::: a b
   run -0 drover run --resume run

@@ -367,7 +367,7 @@ int Batch::run() {
   if (supervisor_ != nullptr) observers.push_back(&progress_word.emplace(*supervisor_));
   runtime::MasterOptions master = master_options(options_, open_run_, host_, num_workers_);
   // A program's own code cannot be taken up in the middle.
-  master.can_roll_over = supervisor_ != nullptr && invocation_.program == nullptr;
+  master.can_roll_over = supervisor_ != nullptr && invocation_.program == nullptr && open_run_.is_input_safe;
   runtime::MasterLoop loop(std::move(master),
                            {transport_, recruiter_, desk_, functions_ ? *functions_ : *open_run_.source,
                             *open_run_.journal, results_, std::move(observers), signals_, functions_.get()});
@@ -418,6 +418,7 @@ void Batch::end_session(const runtime::RunEnd& end, int status) {
                                                   : "";
   try {
     open_run_.journal->end_session(how, status, reason);
+    if (how == journal::SessionEnd::finished) StdinSpool::remove_from(run_.path());
   } catch (const Error& e) {
     // The records are there; resume takes the session for one that was cut short.
     spdlog::error("{}", e.what());

@@ -42,22 +42,25 @@ journal::RunDirectory create_directory(const RunOptions& options) {
 OpenRun begin_run(const RunInvocation& invocation) {
   const RunOptions& options = invocation.options;
   const bool is_program = invocation.program != nullptr;  // its tasks are not read, but made
-  const std::string input =
-      encode_input(is_program ? StoredInput{{}, {}, "", false}
-                              : stored_input(options.positionals, invocation.sources, STDIN_FILENO));
+  const StoredInput stored = is_program ? StoredInput{{}, {}, "", false, false}
+                                        : stored_input(options.positionals, invocation.sources, STDIN_FILENO);
+  InputOptions input = input_options(invocation);
+  if (stored.is_spooled) input.stdin_spool = std::make_shared<StdinSpool>();
   std::unique_ptr<runtime::TaskSource> source;
-  if (!is_program) source = open_input(input_options(invocation), STDIN_FILENO);
+  if (!is_program) source = open_input(input, STDIN_FILENO);
   std::optional<ImportedJobLog> imported;
   if (!options.joblog_import.empty()) imported = read_job_log(options.joblog_import);
   const journal::RunDirectory directory = create_directory(options);
   journal::RunLock lock = journal::RunLock::acquire(directory);
   const std::string run_id = directory.path().filename().string();
-  journal::create_run(
-      directory,
-      {run_id, version(), wall_now(), fs::current_path().string(), input, storable_options(invocation.settings)},
-      database_options(options));
-  OpenRun run{directory, std::move(lock), nullptr, std::move(source), "", core::TaskId(1), ""};
+  journal::create_run(directory,
+                      {run_id, version(), wall_now(), fs::current_path().string(), encode_input(stored),
+                       storable_options(invocation.settings)},
+                      database_options(options));
+  OpenRun run{directory, std::move(lock), nullptr, std::move(source), "", core::TaskId(1), true, ""};
   run.journal = std::make_unique<journal::SqliteJournal>(directory, database_options(options), version());
+  run.is_input_safe = stored.can_be_read_again || stored.is_spooled;
+  if (input.stdin_spool) input.stdin_spool->open(directory.path());
   if (imported) run.notice = import_job_log(*imported, options.changed_input, run.source, *run.journal);
   return run;
 }
@@ -88,9 +91,18 @@ Error changed_error(const std::string& difference, std::uint64_t num_tasks) {
 /// Opens the input anew and passes over what the run has of it.
 void continue_input(OpenRun& run, const RunOptions& options, const StoredInput& stored) {
   const journal::Progress& progress = run.journal->progress();
-  const InputOptions input = input_again(options, stored);
+  InputOptions input = input_again(options, stored);
+  if (stored.is_spooled) {
+    input.stdin_spool = std::make_shared<StdinSpool>();
+    input.stdin_spool->open(run.directory.path());
+  }
+  const int stdin_fd = stored.is_spooled && !options.is_stdin_same ? -1 : STDIN_FILENO;
+  if (stdin_fd < 0 && !input.stdin_spool->is_complete())
+    run.notice =
+        "standard input cannot be read again: going on with what was read of it (to give it the rest, resume "
+        "once more, pipe that in and add '-')";
   try {
-    run.source = open_input(input, STDIN_FILENO);
+    run.source = open_input(input, stdin_fd);
   } catch (const UsageError& e) {
     throw Error(std::string(e.what()) +
                 "; the run was started with it: put it back, or use --changed-input end to run only what the run has");
@@ -98,7 +110,7 @@ void continue_input(OpenRun& run, const RunOptions& options, const StoredInput& 
   const PassedOver passed = pass_over(*run.source, progress.num_input_tasks);
   if (passed.num_tasks != progress.num_input_tasks || !(passed.fingerprint == progress.input_fingerprint)) {
     if (options.changed_input == ChangedInput::refuse) {
-      const std::unique_ptr<runtime::TaskSource> again = open_input(input, STDIN_FILENO);
+      const std::unique_ptr<runtime::TaskSource> again = open_input(input, stdin_fd);
       journal::InputTasks known(run.directory);
       throw changed_error(first_difference(*again, [&known] { return known.next(); }), progress.num_input_tasks);
     }
@@ -115,6 +127,8 @@ void take_new_stdin(OpenRun& run, const RunOptions& options, const StoredInput& 
   if (stored.can_be_read_again && stored.stdin_path.empty())
     throw UsageError("the input of this run is not standard input: leave out '-'");
   run.source = open_input(input, STDIN_FILENO);
+  run.is_input_safe = false;
+  StdinSpool::remove_from(run.directory.path());  // what was read beyond the tasks that were taken is given anew
   run.journal->continue_input(run.journal->progress().input_fingerprint);
 }
 
@@ -125,7 +139,9 @@ void open_resumed_input(OpenRun& run, const RunInvocation& invocation) {
   run.source = std::make_unique<EmptySource>();
   if (!options.positionals.empty()) return take_new_stdin(run, options, stored);
   if (has_ended && options.changed_input != ChangedInput::follow) return;
-  if (!stored.can_be_read_again) {
+  const bool is_spooled = stored.is_spooled && StdinSpool::is_in(run.directory.path());
+  run.is_input_safe = stored.can_be_read_again || is_spooled;
+  if (!run.is_input_safe) {
     run.notice = "standard input cannot be read again: going on with the " +
                  std::to_string(run.journal->progress().num_input_tasks) +
                  " tasks that were taken from it (to give it the rest, pipe that in and add '-')";
@@ -143,8 +159,8 @@ std::string rerun_condition(const RunOptions& options) {
 OpenRun take_up_run(const RunInvocation& invocation) {
   const RunOptions& options = invocation.options;
   const journal::RunDirectory directory = journal::RunDirectory::open(options.resumed_dir());
-  OpenRun run{directory, journal::RunLock::acquire(directory, kLockPatience), nullptr, nullptr, "", core::TaskId(1),
-              ""};
+  OpenRun run{
+      directory, journal::RunLock::acquire(directory, kLockPatience), nullptr, nullptr, "", core::TaskId(1), true, ""};
   run.journal = std::make_unique<journal::SqliteJournal>(directory, database_options(options), version());
   for (const core::UnfinishedTask& task : run.journal->start().unfinished)
     if (task.spec.kind == core::TaskKind::function)

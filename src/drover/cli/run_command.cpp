@@ -79,8 +79,10 @@ int run_locally(const RunInvocation& invocation) {
   plan.start = runtime::mpirun_command(launch);
   // A program would have to submit the same tasks again: it is not started anew behind its back.
   if (invocation.program == nullptr)
-    plan.resume = [launch, slots = std::to_string(invocation.options.num_slots)](const std::string& run_dir) mutable {
+    plan.resume = [launch, slots = std::to_string(invocation.options.num_slots),
+                   is_stdin_same = !invocation.resumed](const std::string& run_dir) mutable {
       launch.args = {"run", "--resume", run_dir, "--slots", slots};
+      if (is_stdin_same) launch.args.emplace_back(kSameStdinOption);
       return runtime::mpirun_command(launch);
     };
   plan.max_rollovers = invocation.options.max_rollovers;

@@ -233,6 +233,7 @@ void declare_record(CLI::App& app, RunOptions& options) {
   app.add_option("--resume", options.resume, "Go on with the run in this directory, as it was started")
       ->type_name("DIR")
       ->group(kRecordGroup);
+  app.add_flag(kSameStdinOption, options.is_stdin_same)->group("");
   app.add_option("--resume-failed", options.resume_failed, "The same, and run those that failed again")
       ->type_name("DIR")
       ->group(kRecordGroup);

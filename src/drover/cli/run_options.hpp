@@ -70,11 +70,15 @@ struct RunOptions {
   std::string resume_failed;  ///< the same, and tasks that failed run again
   std::string rerun;          ///< SQL condition: so do these
   ChangedInput changed_input = ChangedInput::refuse;
+  bool is_stdin_same = false;  ///< it still is what the run was started with: the supervisor's word
   std::string joblog_import;
 
   [[nodiscard]] bool is_resume() const { return !resume.empty() || !resume_failed.empty(); }
   [[nodiscard]] const std::string& resumed_dir() const { return resume.empty() ? resume_failed : resume; }
 };
+
+/// How the supervisor says so; not for users.
+inline constexpr const char* kSameStdinOption = "--same-stdin";
 
 /// Declares all of them on a subcommand, with their help and their limits. `options` outlives it.
 void declare_run_options(CLI::App& app, RunOptions& options);

@@ -119,7 +119,8 @@ std::vector<Setting> resolve_settings(CLI::App& app) {
   std::vector<Setting> settings;
   for (CLI::Option* option : app.get_options()) {
     const std::string name = long_name(*option);
-    if (name.empty() || name == "help" || name == "config") continue;
+    const bool is_hidden = option->get_group().empty();  // for drover's own use
+    if (name.empty() || name == "help" || name == "config" || is_hidden) continue;
     Setting setting{name, {}, Setting::Origin::default_value, "", option->get_items_expected_max() == 0};
     if (option->count() > 0)
       setting.origin = Setting::Origin::command_line;

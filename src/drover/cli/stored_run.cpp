@@ -108,6 +108,8 @@ StoredInput stored_input(const std::vector<std::string>& positionals, const std:
   const bool has_stdin = reads_stdin(input);
   if (has_stdin) input.stdin_path = file_behind(stdin_fd);
   input.can_be_read_again = !has_stdin || !input.stdin_path.empty();
+  input.is_spooled =
+      !input.can_be_read_again && ::isatty(stdin_fd) == 0 && (sources.empty() || sources.front().path == kStdin);
   const auto take_file = [&input](std::string& path) {
     if (path == kStdin) return;
     input.can_be_read_again = input.can_be_read_again && is_regular_file(path);
@@ -125,7 +127,8 @@ std::string encode_input(const StoredInput& input) {
   return json{{"words", encode_words(input.positionals)},
               {"sources", sources},
               {"stdin", encode_word(input.stdin_path)},
-              {"can_be_read_again", input.can_be_read_again}}
+              {"can_be_read_again", input.can_be_read_again},
+              {"spooled", input.is_spooled}}
       .dump();
 }
 
@@ -137,6 +140,7 @@ StoredInput decode_input(const std::string& text) {
     for (const json& source : input.at("sources")) stored.sources.push_back(decode_source(source));
     stored.stdin_path = decode_word(input.at("stdin"));
     stored.can_be_read_again = input.at("can_be_read_again").get<bool>();
+    stored.is_spooled = input.value("spooled", false);
     return stored;
   } catch (const json::exception& e) {
     throw Error(std::string("the run's journal does not say what its input is: ") + e.what());

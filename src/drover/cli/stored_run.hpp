@@ -21,6 +21,8 @@ struct StoredInput {
   std::string stdin_path;
   /// Whether all of it can be read again from the beginning: there is no pipe in it.
   bool can_be_read_again = true;
+  /// What cannot is standard input, read as a stream: the run keeps it (StdinSpool).
+  bool is_spooled = false;
 
   friend bool operator==(const StoredInput&, const StoredInput&) = default;
 };

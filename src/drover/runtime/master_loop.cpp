@@ -225,8 +225,6 @@ void MasterLoop::take(recruit::Failed& failed) {
 /// What executes may finish; what does not in time is handed back, and costs its task nothing.
 bool MasterLoop::roll_over_if_needed() {
   if (!options_.can_roll_over || ports_.recruiter.rollover_reason().empty()) return false;
-  // What has been read ahead from a pipe would be gone.
-  if (is_input_open_ && ports_.source.wait_fd() >= 0) return false;
   if (scheduler_.stop_reason()) return scheduler_.stop_reason() == core::StopReason::rollover;
   spdlog::warn("moving to a new MPI job: {}", ports_.recruiter.rollover_reason());
   handle(core::event::StopRequested{core::StopReason::rollover, false, now_ + kRolloverPatience});

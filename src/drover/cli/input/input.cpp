@@ -52,11 +52,12 @@ bool is_list(const std::string& word) {
   return ::stat(word.c_str(), &status) == 0 && S_ISREG(status.st_mode) && !is_program(word);
 }
 
-RecordReader open_reader(const std::string& path, char delimiter, int stdin_fd) {
+RecordReader open_reader(const std::string& path, char delimiter, int stdin_fd,
+                         std::shared_ptr<StdinSpool> spool = nullptr) {
   if (path != kStdin) return {path, delimiter};
   if (::isatty(stdin_fd) == 1)
     throw UsageError("standard input is a terminal: give a file, ::: VALUES, or pipe something in");
-  return {stdin_fd, "standard input", delimiter};
+  return {stdin_fd, "standard input", delimiter, std::move(spool)};
 }
 
 std::vector<std::string> read_all(const ArgumentSource& source, char delimiter, int stdin_fd) {
@@ -92,7 +93,8 @@ std::unique_ptr<runtime::TaskSource> open_template(const std::string& text, cons
   ColumnSplitter splitter(options.colsep);
   const ArgumentSource& first = sources.front();
   TemplateSource::First first_source = first.values;
-  if (first.kind == ArgumentSource::Kind::file) first_source = open_reader(first.path, delimiter, stdin_fd);
+  if (first.kind == ArgumentSource::Kind::file)
+    first_source = open_reader(first.path, delimiter, stdin_fd, options.stdin_spool);
   std::vector<std::vector<std::string>> others;
   for (std::size_t i = 1; i < sources.size(); ++i) others.push_back(read_all(sources[i], delimiter, stdin_fd));
   return std::make_unique<TemplateSource>(std::move(command), std::move(splitter), std::move(first_source), others,
@@ -105,8 +107,8 @@ std::unique_ptr<runtime::TaskSource> open_task_file(const std::string& path, con
     throw UsageError("'" + path + "' is a program: to run it on each line of standard input write '" + path +
                      " {}'; to run its lines as commands give them on standard input");
   if (options.colsep) throw UsageError("--colsep splits arguments of a template; '" + path + "' is a task file");
-  return std::make_unique<TaskFileSource>(open_reader(path, options.null_separated ? '\0' : '\n', stdin_fd),
-                                          options.null_separated);
+  return std::make_unique<TaskFileSource>(
+      open_reader(path, options.null_separated ? '\0' : '\n', stdin_fd, options.stdin_spool), options.null_separated);
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "drover/cli/input/stdin_spool.hpp"
 #include "drover/runtime/task_source.hpp"
 
 namespace drover::cli {
@@ -49,15 +50,18 @@ struct InputOptions {
   std::uint64_t num_before = 0;
   /// Tasks come in another way, too: to be told of none is no mistake.
   bool may_be_absent = false;
+  /// Where standard input is kept, if it cannot be read twice; to be opened before the first pull.
+  std::shared_ptr<StdinSpool> stdin_spool = nullptr;
 };
 
 /// The tasks that `options` stand for. With sources, the positionals joined by spaces are the template.
 /// Without, one positional that is `-` or names a file is a task file; positionals with white space or a
 /// replacement string are a template for the records of stdin.
 ///
-/// `stdin_fd` stays the caller's and must outlive the result. The first source is read as a stream, never
-/// blocking; the other `::::` files are read here as a whole, which may wait for a slow pipe. Throws
-/// UsageError when the options make no sense or a file cannot be opened, Error when reading fails.
+/// `stdin_fd` stays the caller's and must outlive the result; -1: all there is of standard input is in the spool. The
+/// first source is read as a stream, never blocking; the other `::::` files are read here as a whole, which may wait
+/// for a slow pipe. Throws UsageError when the options make no sense or a file cannot be opened, Error when reading
+/// fails.
 [[nodiscard]] std::unique_ptr<runtime::TaskSource> open_input(const InputOptions& options, int stdin_fd);
 
 }  // namespace drover::cli

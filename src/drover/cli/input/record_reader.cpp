@@ -39,8 +39,12 @@ bool is_ready(int fd) {
 
 }  // namespace
 
-RecordReader::RecordReader(int fd, std::string name, char delimiter)
-    : fd_(fd), name_(std::move(name)), delimiter_(delimiter), may_block_(may_block(fd_, name_)) {}
+RecordReader::RecordReader(int fd, std::string name, char delimiter, std::shared_ptr<StdinSpool> spool)
+    : fd_(fd),
+      name_(std::move(name)),
+      delimiter_(delimiter),
+      may_block_(fd_ >= 0 && may_block(fd_, name_)),
+      spool_(std::move(spool)) {}
 
 RecordReader::RecordReader(const std::string& path, char delimiter)
     : owned_(open_file(path)),
@@ -67,6 +71,7 @@ bool RecordReader::next(std::string& record) {
 }
 
 bool RecordReader::fill() {
+  if (spool_ && spool_->is_open()) return fill_from_spool();
   if (may_block_ && !is_ready(fd_)) return false;
   buffer_.erase(0, begin_);
   scanned_ -= begin_;
@@ -82,6 +87,31 @@ bool RecordReader::fill() {
   if (num_read < 0 && reason == EAGAIN) return false;
   if (num_read < 0) throw system_error("cannot read " + describe(num_records_ + 1), reason);
   is_at_end_ = num_read == 0;
+  return true;
+}
+
+bool RecordReader::fill_from_spool() {
+  buffer_.erase(0, begin_);
+  scanned_ -= begin_;
+  begin_ = 0;
+  const std::size_t size = buffer_.size();
+  buffer_.resize(size + kReadBytes);
+  const std::size_t num = spool_->read(num_spooled_bytes_, {buffer_.data() + size, kReadBytes});
+  buffer_.resize(size + num);
+  num_spooled_bytes_ += num;
+  if (num > 0) return true;
+  if (spool_->is_complete()) {
+    is_at_end_ = true;
+  } else if (fd_ < 0) {
+    // All whole records have been given out: the rest is the beginning of one.
+    buffer_.clear();
+    scanned_ = 0;
+    is_at_end_ = true;
+  } else if (!is_ready(fd_)) {
+    return false;
+  } else {
+    spool_->take_from(fd_);
+  }
   return true;
 }
 

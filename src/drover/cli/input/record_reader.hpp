@@ -3,8 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 
+#include "drover/cli/input/stdin_spool.hpp"
 #include "drover/support/unique_fd.hpp"
 
 namespace drover::cli {
@@ -21,9 +23,11 @@ class RecordReader {
   /// The longest record there may be.
   static constexpr std::size_t kMostBytes = 16U << 20;
 
-  /// Reads from a descriptor that stays the caller's; `name` is for messages. Throws UsageError when
-  /// it is a directory.
-  RecordReader(int fd, std::string name, char delimiter);
+  /// Reads from a descriptor that stays the caller's; `name` is for messages. Through `spool`, if it is open
+  /// by the time of the first read: from what that has, and then from what it takes from the descriptor (-1:
+  /// nothing more comes; what it has of an unfinished record is left out). Throws UsageError when it is a
+  /// directory.
+  RecordReader(int fd, std::string name, char delimiter, std::shared_ptr<StdinSpool> spool = nullptr);
   /// Opens a file. Throws UsageError when it cannot be read or is a directory.
   RecordReader(const std::string& path, char delimiter);
 
@@ -44,6 +48,7 @@ class RecordReader {
  private:
   /// Reads once, if that needs no waiting; false if it does.
   [[nodiscard]] bool fill();
+  [[nodiscard]] bool fill_from_spool();
   [[nodiscard]] bool take_buffered(std::string& record);
   /// Throws what try_next() promises for a record, or the part of it that is there, at `begin_`.
   void check(std::size_t length) const;
@@ -54,6 +59,8 @@ class RecordReader {
   std::string name_;
   char delimiter_;
   bool may_block_;
+  std::shared_ptr<StdinSpool> spool_;
+  std::uint64_t num_spooled_bytes_ = 0;  ///< read from there
   bool is_at_end_ = false;
   std::uint64_t num_records_ = 0;  ///< given out
   std::string buffer_;
