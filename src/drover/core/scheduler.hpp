@@ -120,6 +120,8 @@ class Scheduler {
   [[nodiscard]] std::uint64_t num_workers() const { return workers_.size(); }
   [[nodiscard]] std::uint64_t num_busy_workers() const;
   [[nodiscard]] std::uint64_t num_slots() const { return num_slots_; }
+  /// Whether a worker could execute more than there is to execute.
+  [[nodiscard]] bool has_idle_slots() const;
   [[nodiscard]] std::optional<StopReason> stop_reason() const { return stop_reason_; }
   /// A moving mean of how long attempts take; none before the first ended.
   [[nodiscard]] std::optional<Duration> mean_runtime() const { return mean_runtime_; }

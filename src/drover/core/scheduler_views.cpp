@@ -97,6 +97,12 @@ bool Scheduler::is_quarantined(const std::string& host) const {
   return quarantined_hosts_.contains(host);
 }
 
+bool Scheduler::has_idle_slots() const {
+  if (!ready_.empty() || loads_.empty()) return false;
+  const Worker& idlest = workers_.at(loads_.begin()->second);
+  return idlest.load() < idlest.num_slots;
+}
+
 Counts Scheduler::counts() const {
   Counts counts = totals_;
   counts.ready = ready_.size();

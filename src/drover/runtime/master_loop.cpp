@@ -303,6 +303,8 @@ void MasterLoop::commit() {
     ports_.journal.record({std::move(outbox.facts), wall_now()});
   }
   for (core::Command& command : outbox.commands) std::visit([this](auto& c) { perform(c); }, command);
+  // Code that waits for results makes the next tasks of them.
+  if (ports_.functions != nullptr && !was_active_ && scheduler_.has_idle_slots()) ports_.journal.hurry();
   release(ports_.journal.commit(now_));
 }
 

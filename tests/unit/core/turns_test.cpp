@@ -155,3 +155,18 @@ TEST_CASE("what was started ahead ends in any order, and slots are neither lost 
   }
   CHECK(machine.num_running() == 0);
 }
+
+TEST_CASE("the master knows whether a worker has nothing to do") {
+  Policy policy;
+  policy.credit.fixed_per_slot = 2;
+  Scheduler scheduler(policy);
+  (void)scheduler.handle(event::GroupFormed{GroupSource::world, 1, ""}, Time{});
+  (void)scheduler.handle(event::WorkerAnnounced{WorkerId(1), "here", 1, 1}, Time{});
+  CHECK(scheduler.has_idle_slots());
+  const TaskSpec spec = spec_of("x", kNormalPriority, 0);
+  (void)scheduler.handle(event::TasksSubmitted{OwnerId(0), {spec, spec, spec, spec}}, Time{});
+  CHECK_FALSE(scheduler.has_idle_slots());
+  for (std::uint64_t task = 1; task <= 4; ++task)
+    (void)scheduler.handle(event::WorkerReported{WorkerId(1), {}, {success({TaskId(task), 1}, 10ms)}, {}, 0}, Time{});
+  CHECK(scheduler.has_idle_slots());
+}

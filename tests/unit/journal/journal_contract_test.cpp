@@ -130,6 +130,28 @@ TEST_CASE("a journal commits when it said that it would, and not sooner than tha
   }
 }
 
+TEST_CASE("a journal in a hurry commits sooner, if somebody waits for that") {
+  for (const Kind& kind : kinds()) {
+    INFO(kind.name);
+    const TemporaryDirectory base;
+    const RunDirectory run = RunDirectory::create(base / "run");
+    const auto journal = kind.open(run);
+    journal->record(turn(1));
+    CHECK(journal->commit(Time(1s)).size() == 1);
+    journal->record(turn(2));
+    const auto due = journal->next_commit();
+    journal->hurry();
+    const auto sooner = journal->next_commit();
+    REQUIRE((due && sooner));
+    if (kind.name == "SQLite, neither waiting nor safe")
+      CHECK(*sooner == *due);
+    else
+      CHECK(*sooner < *due);
+    CHECK(journal->commit(std::max(*sooner, Time(1s))).size() == 1);
+    CHECK(logged(run) == first(2));
+  }
+}
+
 TEST_CASE("a crash loses no turn that was given back, and nothing precedes its record") {
   for (const Kind& kind : kinds()) {
     if (kind.name == "SQLite, neither waiting nor safe") continue;
