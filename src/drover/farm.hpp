@@ -31,6 +31,12 @@
 
 namespace drover {
 
+/// Where tasks execute: on threads of their worker, or each in a process of its own, so that a crash ends
+/// that task alone, what it leaks is gone with it, and its time limit ends it for certain. Such a process is
+/// forked from a parent that has neither MPI nor threads, and costs about a millisecond: what it changes in
+/// memory nobody sees, and a TaskWorker has one task in its life.
+using exec::Isolation;
+
 namespace detail {
 
 template <class Signature>
@@ -106,7 +112,8 @@ class Farm {
   }
 
   /// Executed once in each worker, before its first task: what it returns is there for all its tasks,
-  /// as TaskContext::worker_state().
+  /// as TaskContext::worker_state(). With Isolation::process that is in the parent of the tasks' processes,
+  /// which all get it as it is then: it starts no threads.
   template <std::invocable F>
   void on_worker_start(F make_state) {
     using Made = std::invoke_result_t<F>;
@@ -114,6 +121,10 @@ class Farm {
       return {std::make_shared<Made>(make_state()), typeid(Made)};
     });
   }
+
+  /// Where tasks execute: in every process the same, before run(). The option `--isolation` goes before it.
+  /// The default is Isolation::thread.
+  void set_isolation(Isolation isolation);
 
   /// On the master: executes `session(Session&)` on a thread of its own, until all tasks have ended. On a
   /// worker: serves the master, and does not call it. Returns what main() is to return: the session's

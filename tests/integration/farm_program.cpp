@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <drover/farm.hpp>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <numeric>
 #include <set>
@@ -82,7 +83,27 @@ struct Tasks {
   drover::TaskType<int(int)> fibonacci;
   drover::TaskType<int(int)> scatter;
   drover::TaskType<int(int)> unlucky_parent;
+  drover::TaskType<int(int)> count_tree;
+  drover::TaskType<int(std::string, int)> dying_owner;
+  drover::TaskType<int(int)> crash;
+  drover::TaskType<int(int)> leave;
+  drover::TaskType<void(std::string)> deaf;
+  drover::TaskType<long(long)> leak;
+  drover::TaskType<int()> own_pid;
 };
+
+long resident_kib() {
+  long num_pages = 0;
+  std::ifstream("/proc/self/statm") >> num_pages >> num_pages;
+  return num_pages * (::sysconf(_SC_PAGESIZE) / 1024);
+}
+
+template <class Condition>
+bool comes_true(Condition condition) {
+  const auto deadline = std::chrono::steady_clock::now() + 20s;
+  while (!condition() && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(5ms);
+  return condition();
+}
 
 /// Whether this is the first call with that file.
 bool is_first(const std::string& mark) {
@@ -140,14 +161,51 @@ Tasks::Tasks(drover::Farm& farm)
                           for (auto& result : context.map(square_type, std::views::iota(0, num))) sum += result.get();
                           return sum;
                         })),
-      unlucky_parent(farm.task("unlucky_parent", [](drover::TaskContext& context, int x) {
-        const drover::TaskType<int(int)> refuse_type("refuse");
-        try {
-          return context.submit(refuse_type, x).get();
-        } catch (const drover::TaskFailed& e) {
-          return e.type() == "std::domain_error" ? -x : 0;
-        }
-      })) {
+      unlucky_parent(farm.task("unlucky_parent",
+                               [](drover::TaskContext& context, int x) {
+                                 const drover::TaskType<int(int)> refuse_type("refuse");
+                                 try {
+                                   return context.submit(refuse_type, x).get();
+                                 } catch (const drover::TaskFailed& e) {
+                                   return e.type() == "std::domain_error" ? -x : 0;
+                                 }
+                               })),
+      count_tree(farm.task("count_tree",
+                           [](drover::TaskContext& context, int depth) {
+                             if (depth == 0) return 1;
+                             const drover::TaskType<int(int)> self("count_tree");
+                             const auto left = context.submit(self, depth - 1);
+                             const auto right = context.submit(self, depth - 1);
+                             return 1 + left.get() + right.get();
+                           })),
+      dying_owner(farm.task("dying_owner",
+                            [](drover::TaskContext& context, const std::string& directory, int num) {
+                              const drover::TaskType<void(std::string)> touch_type("touch");
+                              if (!is_first(directory + "/owner")) return num;
+                              for (int i = 0; i < num; ++i)
+                                context.submit(touch_type, directory + "/" + std::to_string(i));
+                              // Once one has been executed, the master has them all.
+                              (void)comes_true([&] { return std::filesystem::exists(directory + "/0"); });
+                              ::kill(::getpid(), SIGKILL);
+                              return 0;
+                            })),
+      crash(farm.task("crash",
+                      [](int signal) {
+                        ::raise(signal);
+                        return signal;
+                      })),
+      leave(farm.task("leave", [](int status) -> int { ::_exit(status); })),
+      deaf(farm.task("deaf",
+                     [](const std::string& pid_file) {
+                       std::ofstream(pid_file) << ::getpid() << std::endl;
+                       while (true) std::this_thread::sleep_for(1s);
+                     })),
+      leak(farm.task("leak",
+                     [](long kib) {
+                       std::vector<char>* leaked = new std::vector<char>(static_cast<std::size_t>(kib) * 1024, 'x');
+                       return leaked->empty() ? 0 : resident_kib();
+                     })),
+      own_pid(farm.task("own_pid", [] { return static_cast<int>(::getpid()); })) {
   farm.worker<Measurer>("measure");
   farm.on_worker_start([] { return Table{static_cast<int>(::getpid())}; });
 }
@@ -259,10 +317,78 @@ void trees(drover::Session& session, const Tasks& tasks, const std::string&) {
   for (const auto& one : several) expect(one.get() == 8, "several trees at once");
 }
 
+/// Tasks whose owner dies are executed all the same, and nobody waits for them for ever.
+void orphans(drover::Session& session, const Tasks& tasks, const std::string& scratch) {
+  constexpr int kNum = 40;
+  expect(session.submit(tasks.dying_owner, scratch, kNum).get() == kNum, "the owner's task is executed again");
+  for (int i = 0; i < kNum; ++i)
+    expect(comes_true([&] { return std::filesystem::exists(scratch + "/" + std::to_string(i)); }),
+           "an orphan is executed");
+}
+
+/// Twenty thousand and more tasks that tasks made.
+void many(drover::Session& session, const Tasks& tasks, const std::string&) {
+  expect(session.submit(tasks.count_tree, 13).get() == (1 << 14) - 1, "a tree of tasks has all its leaves");
+  expect(session.submit(tasks.scatter, 1000).get() == 332833500, "a task maps others");
+  const auto first = session.submit(tasks.scatter, 600);
+  const auto second = session.submit(tasks.scatter, 800);
+  expect(first.get() == 71820100 && second.get() == 170346800, "two tasks do so at once");
+}
+
+/// What a task may do to itself ends it alone.
+void isolated_faults(drover::Session& session, const Tasks& tasks, const std::string& scratch) {
+  const int parent = session.submit(tasks.table_pid).get();
+  expect(session.submit(tasks.own_pid).get() != parent, "a task has a process of its own");
+  const auto neighbour = session.submit(tasks.sleep, 300);
+  expect(text_of<drover::TaskFailed>("a crash", [&] { session.submit(tasks.crash, SIGSEGV).get(); }) ==
+             "killed by signal 11 (SEGV)",
+         "a crash has its signal");
+  expect(text_of<drover::TaskFailed>("an exit", [&] { session.submit(tasks.leave, 3).get(); }) == "exit status 3",
+         "an exit has its status");
+  expect(text_of<drover::TaskFailed>("an exit without fault", [&] { session.submit(tasks.leave, 0).get(); }) ==
+             "ended its process without a result",
+         "a process that ends by itself has no result");
+  expect(neighbour.get() == 300, "a neighbour goes on");
+
+  const std::string pid_file = scratch + "/pid";
+  text_of<drover::TaskTimedOut>("a task that hears nothing",
+                                [&] { session.submit({.timeout = 100ms}, tasks.deaf, pid_file).get(); });
+  int pid = 0;
+  std::ifstream(pid_file) >> pid;
+  expect(pid > 0 && comes_true([&] { return ::kill(pid, 0) < 0; }), "a task that hears nothing is killed");
+
+  constexpr long kLeakKib = 300L << 10;
+  expect(session.submit(tasks.leak, kLeakKib).get() > kLeakKib, "a task may take much memory");
+  expect(session.submit(tasks.leak, 1L).get() < kLeakKib, "what it leaks is gone with it");
+  std::set<int> parents;
+  for (int i = 0; i < 8; ++i) parents.insert(session.submit(tasks.table_pid).get());
+  expect(parents.size() <= 2 && parents.contains(parent), "no worker was lost");
+}
+
+/// The same, as far as threads can do it: what hears nothing is left behind, and others go on.
+void thread_faults(drover::Session& session, const Tasks& tasks, const std::string& scratch) {
+  text_of<drover::TaskTimedOut>("a task that hears nothing",
+                                [&] { session.submit({.timeout = 100ms}, tasks.deaf, scratch + "/pid").get(); });
+  expect(text_of<drover::TaskFailed>("a crash that comes back", [&] { session.submit(tasks.crash, SIGSEGV).get(); })
+                 .find("several workers") != std::string::npos,
+         "a task that crashes workers is set aside");
+  constexpr long kLeakKib = 100L << 10;
+  expect(session.submit(tasks.leak, kLeakKib).get() > kLeakKib, "a task may take much memory");
+  expect(session.submit(tasks.square, 3).get() == 9, "the farm goes on");
+}
+
 using Scenario = void (*)(drover::Session&, const Tasks&, const std::string&);
-const std::map<std::string, Scenario> kScenarios{
-    {"values", values},          {"maps", maps},  {"futures", futures}, {"failures", failures}, {"deaths", deaths},
-    {"workers", worker_objects}, {"trees", trees}};
+const std::map<std::string, Scenario> kScenarios{{"values", values},
+                                                 {"maps", maps},
+                                                 {"futures", futures},
+                                                 {"failures", failures},
+                                                 {"deaths", deaths},
+                                                 {"workers", worker_objects},
+                                                 {"trees", trees},
+                                                 {"orphans", orphans},
+                                                 {"many", many},
+                                                 {"isolated_faults", isolated_faults},
+                                                 {"thread_faults", thread_faults}};
 
 }  // namespace
 

@@ -131,6 +131,8 @@ int dispatch(const std::vector<std::string>& args, const Program* program) {
   CLI::App* worker_rank = app.add_subcommand("worker-rank")->group("");
   std::uint32_t rank_slots = 1;
   worker_rank->add_option("--slots", rank_slots);
+  std::optional<exec::Isolation> rank_isolation;
+  declare_isolation(*worker_rank, rank_isolation);
 
   SplitArguments split = split_argument_sources(args);
   check_subcommand(app, split.argv);
@@ -142,7 +144,7 @@ int dispatch(const std::vector<std::string>& args, const Program* program) {
   }
   if (worker->parsed()) return run_worker_command(worker_options, program);
   if (relay->parsed()) return run_relay_command(relay_options);
-  if (worker_rank->parsed()) return run_worker_rank(rank_slots, program);
+  if (worker_rank->parsed()) return run_worker_rank(rank_slots, program, rank_isolation);
   if (const std::optional<int> status = client_commands.run(split.sources)) return *status;
   if (const std::optional<int> status = record_commands.run()) return *status;
   std::optional<journal::RunDescription> resumed = resumed_run(run_subcommand);

@@ -16,6 +16,10 @@ namespace drover::cli {
 struct Program {
   /// What its tasks may call; the same in every process.
   std::shared_ptr<const exec::FunctionTable> functions;
+  /// Where they execute, when no option says it.
+  exec::Isolation isolation = exec::Isolation::thread;
+  /// Executed once before the first, where each has a process: in what these are forked from. Does not throw.
+  std::function<void()> prepare;
   /// Where its code submits tasks: the session on the master, or tasks on a worker.
   runtime::CallBoard& calls;
   /// Executed on a thread of its own on the master. Gives an exit status, or none: then it is the run's.

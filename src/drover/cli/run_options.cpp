@@ -265,9 +265,22 @@ void declare_run_options(CLI::App& app, RunOptions& options) {
   declare_record(app, options);
 }
 
+void declare_isolation(CLI::App& app, std::optional<exec::Isolation>& isolation) {
+  add_parsed(
+      app, "--isolation", "",
+      [&isolation](const std::string& text) {
+        if (text != "thread" && text != "process") throw UsageError("'" + text + "' is not thread or process");
+        isolation = text == "process" ? exec::Isolation::process : exec::Isolation::thread;
+      },
+      "Execute functions on threads of the worker, or each in a process of its own")
+      ->type_name("thread|process")
+      ->group(kHowGroup);
+}
+
 void declare_program_options(CLI::App& app, RunOptions& options) {
   options.scale.max_respawns = kMostRespawns;
   declare_execution(app, options);
+  declare_isolation(app, options.isolation);
   declare_farm(app, options);
   declare_output(app, options);
   declare_durability(app, options);

@@ -8,6 +8,7 @@
 
 #include "drover/core/policy.hpp"
 #include "drover/core/task.hpp"
+#include "drover/exec/function_table.hpp"
 #include "drover/journal/durability.hpp"
 #include "drover/journal/stored_output.hpp"
 
@@ -30,6 +31,7 @@ struct RunOptions {
   // Where.
   std::optional<std::uint32_t> num_workers;  ///< local ranks to start, only without a launcher; none: one a core
   std::uint32_t num_slots = 1;
+  std::optional<exec::Isolation> isolation;  ///< of a program's functions
 
   // How.
   std::string shell = "/bin/sh";
@@ -85,6 +87,9 @@ void declare_run_options(CLI::App& app, RunOptions& options);
 
 /// Those that are not about commands to run: for a program that makes its tasks itself.
 void declare_program_options(CLI::App& app, RunOptions& options);
+
+/// The one of them that each worker rank must know as it starts.
+void declare_isolation(CLI::App& app, std::optional<exec::Isolation>& isolation);
 
 /// `never`, `soon,fail=1`, `now,fail=10%`, also with `success` or `done`. Throws UsageError.
 [[nodiscard]] core::HaltPolicy parse_halt(const std::string& text);

@@ -15,6 +15,7 @@
 
 #include "drover/cli/client/host_slots.hpp"
 #include "drover/cli/exit_status.hpp"
+#include "drover/cli/run_options.hpp"
 #include "drover/cli/version.hpp"
 #include "drover/control/control_socket.hpp"
 #include "drover/runtime/joiner.hpp"
@@ -69,6 +70,7 @@ runtime::JoinPlan plan_of(const WorkerCommandOptions& options, const Program* pr
   if (plan.run_dir.empty()) plan.relay = relay_command(options.join, plan.program);
   plan.population = options.population;
   plan.slots_per_worker = options.num_slots;
+  if (options.isolation == exec::Isolation::process) plan.rank_options = {"--isolation", "process"};
   if (!options.hosts.empty()) plan.hosts = parse_host_slots(options.hosts);
   plan.drover_version = version();
   plan.host = control::host_name();
@@ -108,6 +110,7 @@ CLI::App* declare_worker_command(CLI::App& app, WorkerCommandOptions& options) {
       ->envname("DROVER_POPULATION")
       ->capture_default_str()
       ->check(CLI::Range(1U, kMostPopulation));
+  declare_isolation(*worker, options.isolation);
   worker->add_option("--slots", options.num_slots, "Commands at once on each worker rank")
       ->envname("DROVER_SLOTS")
       ->capture_default_str()

@@ -14,7 +14,8 @@ struct WorkerCommandOptions {
   std::string join;  ///< a run directory, or [USER@]HOST[:RUN_DIR]
   unsigned population = 1;
   unsigned num_slots = 1;
-  std::string hosts;  ///< a:8,b:8; empty: this machine
+  std::optional<exec::Isolation> isolation;  ///< of a program's functions
+  std::string hosts;                         ///< a:8,b:8; empty: this machine
   core::Duration patience = std::chrono::seconds(30);
   bool rejoin = false;
 };

@@ -12,6 +12,8 @@
 #include "drover/cli/version.hpp"
 #include "drover/exec/command_executor.hpp"
 #include "drover/exec/process_guardian.hpp"
+#include "drover/exec/zygote.hpp"
+#include "drover/runtime/isolated_call.hpp"
 #include "drover/runtime/joiner.hpp"
 #include "drover/runtime/signal_inbox.hpp"
 #include "drover/runtime/watchdog.hpp"
@@ -36,9 +38,19 @@ std::unique_ptr<transport::MpiTransport> connect_to_master(transport::MpiSession
   return std::make_unique<transport::MpiTransport>(mpi);
 }
 
+/// What forks the processes of functions, if they have some.
+std::unique_ptr<exec::Zygote> make_zygote(const Program* program, std::optional<exec::Isolation> isolation) {
+  if (program == nullptr || isolation.value_or(program->isolation) != exec::Isolation::process) return nullptr;
+  const auto serve = [program](int connection) {
+    runtime::serve_isolated_call(connection, *program->functions, program->calls);
+  };
+  return std::make_unique<exec::Zygote>(exec::Zygote::Plan{program->prepare, serve});
+}
+
 }  // namespace
 
-int run_worker_rank(std::uint32_t num_slots, const Program* program) {
+int run_worker_rank(std::uint32_t num_slots, const Program* program, std::optional<exec::Isolation> isolation) {
+  const std::unique_ptr<exec::Zygote> zygote = make_zygote(program, isolation);  // while all is small and clean
   spdlog::set_default_logger(
       std::make_shared<spdlog::logger>("drover", std::make_shared<spdlog::sinks::stderr_sink_st>()));
   spdlog::set_level(spdlog::level::warn);
@@ -52,8 +64,9 @@ int run_worker_rank(std::uint32_t num_slots, const Program* program) {
   bool has_left_threads = false;
   {
     const std::unique_ptr<transport::MpiTransport> transport = connect_to_master(*mpi);
-    runtime::WorkerLoop loop({mpi->host(), num_slots, version(), program != nullptr ? program->functions : nullptr},
-                             *transport, guardian, program != nullptr ? &program->calls : nullptr);
+    runtime::WorkerLoop loop(
+        {mpi->host(), num_slots, version(), program != nullptr ? program->functions : nullptr, zygote.get()},
+        *transport, guardian, program != nullptr ? &program->calls : nullptr);
     end = loop.run();
     has_left_threads = loop.has_left_threads();
   }

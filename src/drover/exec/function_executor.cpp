@@ -7,15 +7,12 @@
 
 #include "drover/exec/function_executor.hpp"
 
-#include <cxxabi.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <condition_variable>
-#include <cstdlib>
-#include <ctime>
 #include <deque>
 #include <mutex>
 #include <set>
@@ -23,46 +20,13 @@
 #include <utility>
 #include <vector>
 
+#include "drover/exec/call_function.hpp"
 #include "drover/support/error.hpp"
 #include "drover/support/unique_fd.hpp"
 
 namespace drover::exec {
 
 namespace {
-
-constexpr std::size_t kMostStderrTail = 200;
-
-std::string demangled(const char* name) {
-  int status = 0;
-  const std::unique_ptr<char, decltype(&std::free)> text(abi::__cxa_demangle(name, nullptr, nullptr, &status),
-                                                         &std::free);
-  return status == 0 ? text.get() : name;
-}
-
-/// The exception that is being handled.
-core::Threw current_exception() {
-  const std::type_info* type = abi::__cxa_current_exception_type();
-  std::string name = type != nullptr ? demangled(type->name()) : "unknown";
-  try {
-    throw;
-  } catch (const FunctionFailure& e) {
-    return {"", e.what()};
-  } catch (const std::exception& e) {
-    return {std::move(name), e.what()};
-  } catch (...) {
-    return {std::move(name), "not a std::exception"};
-  }
-}
-
-core::Duration thread_cpu_time() {
-  timespec time{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
-}
-
-core::Duration steady() {
-  return std::chrono::steady_clock::now().time_since_epoch();
-}
 
 core::WallMicros wall_now() {
   return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
@@ -125,10 +89,10 @@ FunctionExecutor::FunctionExecutor(std::shared_ptr<const FunctionTable> function
 }
 
 FunctionExecutor::~FunctionExecutor() {
-  shut_down(core::Duration::zero());
+  (void)shut_down(core::Duration::zero());
 }
 
-void FunctionExecutor::shut_down(core::Duration limit) {
+bool FunctionExecutor::shut_down(core::Duration limit) {
   std::unique_lock lock(pool_->mutex);
   pool_->is_over = true;
   pool_->waiting.clear();
@@ -136,6 +100,7 @@ void FunctionExecutor::shut_down(core::Duration limit) {
   pool_->has_work.notify_all();
   pool_->has_ended.wait_for(lock, limit, [this] { return pool_->num_threads == 0; });
   num_left_behind_ = pool_->num_threads;
+  return num_left_behind_ == 0;
 }
 
 int FunctionExecutor::fd() const {
@@ -145,33 +110,8 @@ int FunctionExecutor::fd() const {
 // --- on the threads of the pool ---------------------------------------------------------------
 
 void FunctionExecutor::execute(const Pool& pool, Job& job) {
-  core::AttemptResult result;
-  result.attempt = job.assignment.attempt;
-  result.started_at = wall_now();
-  const core::Duration start = steady();
-  const core::Duration cpu_start = thread_cpu_time();
-  const CallParts call = parse_call(job.assignment.spec.payload);
-  const auto function = pool.functions->find(call.name);
-  if (job.is_cancelled) {
-    result.outcome = core::Killed{};  // nobody wants it: it need not begin
-  } else if (function == pool.functions->end()) {
-    result.outcome = core::NotStarted{ENOENT, "this program has no task named '" + std::string(call.name) +
-                                                  "': every rank must register the same ones before run()"};
-  } else {
-    try {
-      result.value =
-          function->second(call.argument, FunctionCall{job.assignment.attempt, job.assignment.owner, job.placement,
-                                                       pool.identity, job.assignment.spec, job.is_cancelled});
-    } catch (const FunctionInterrupted&) {
-      result.outcome = core::Killed{};
-    } catch (...) {
-      core::Threw threw = current_exception();
-      result.stderr_tail = threw.text.substr(0, kMostStderrTail);
-      result.outcome = std::move(threw);
-    }
-  }
-  result.runtime = steady() - start;
-  result.cpu_time = thread_cpu_time() - cpu_start;
+  core::AttemptResult result =
+      call_function(*pool.functions, job.assignment, job.placement, pool.identity, job.is_cancelled);
   if (!job.is_settled.exchange(true)) job.result = std::move(result);
 }
 
@@ -232,7 +172,7 @@ void FunctionExecutor::serve(const std::shared_ptr<Pool>& pool) {
     const std::shared_ptr<Job> job = pool->begin();
     pool->call_thread();
     lock.unlock();
-    current() = {pool.get(), job};
+    current() = {pool.get(), job, {}};
     execute(*pool, *job);
     current() = {};
     lock.lock();
@@ -244,7 +184,8 @@ void FunctionExecutor::serve(const std::shared_ptr<Pool>& pool) {
 }
 
 FunctionExecutor::WaitScope::WaitScope() {
-  const auto& [pool, job] = current();
+  const auto& [pool, job, on_wait] = current();
+  if (on_wait) on_wait(true);
   if (!job) return;
   const std::lock_guard lock(pool->mutex);
   pool->release(*job);
@@ -253,11 +194,16 @@ FunctionExecutor::WaitScope::WaitScope() {
 }
 
 FunctionExecutor::WaitScope::~WaitScope() {
-  const auto& [pool, job] = current();
+  const auto& [pool, job, on_wait] = current();
+  if (on_wait) on_wait(false);
   if (!job) return;
   const std::lock_guard lock(pool->mutex);
   pool->resume(*job);
   pool->note(job, Change::goes_on);
+}
+
+void FunctionExecutor::WaitScope::tell(std::function<void(bool is_waiting)> on_wait) {
+  current().on_wait = std::move(on_wait);
 }
 
 // --- on the thread that speaks to the master --------------------------------------------------
@@ -351,21 +297,6 @@ void FunctionExecutor::leave_behind(core::AttemptId id, core::Time now, AttemptH
     pool_->call_thread();
   }
   handler.on_ended(std::move(result));
-}
-
-// --- payloads ---------------------------------------------------------------------------------
-
-std::string call_payload(std::string_view name, std::string_view argument) {
-  std::string payload;
-  payload.reserve(name.size() + 1 + argument.size());
-  payload.append(name).push_back('\0');
-  return payload.append(argument);
-}
-
-CallParts parse_call(std::string_view payload) {
-  const auto end_of_name = payload.find('\0');
-  if (end_of_name == std::string_view::npos) return {};
-  return {payload.substr(0, end_of_name), payload.substr(end_of_name + 1)};
 }
 
 }  // namespace drover::exec

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -15,11 +16,12 @@
 #include "drover/core/events.hpp"
 #include "drover/exec/attempt_handler.hpp"
 #include "drover/exec/environment.hpp"
+#include "drover/exec/function_runner.hpp"
 #include "drover/exec/function_table.hpp"
 
 namespace drover::exec {
 
-class FunctionExecutor {
+class FunctionExecutor final : public FunctionRunner {
   struct Pool;
   struct Job;
 
@@ -32,6 +34,9 @@ class FunctionExecutor {
     ~WaitScope();
     WaitScope(const WaitScope&) = delete;
     WaitScope& operator=(const WaitScope&) = delete;
+
+    /// For a thread that executes a function though no executor of this process sees to it.
+    static void tell(std::function<void(bool is_waiting)> on_wait);
   };
 
   struct Slots {
@@ -43,26 +48,16 @@ class FunctionExecutor {
   FunctionExecutor(std::shared_ptr<const FunctionTable> functions, const core::ExecProfile& profile, Identity identity,
                    Slots slots);
   /// Tells what still executes to stop and waits a while for it. See num_left_behind().
-  ~FunctionExecutor();
+  ~FunctionExecutor() override;
   FunctionExecutor(const FunctionExecutor&) = delete;
   FunctionExecutor& operator=(const FunctionExecutor&) = delete;
 
-  /// Readable when poll() has something to do.
-  [[nodiscard]] int fd() const;
-
-  /// Executes a function on the slot that is free first. One that this program does not have, has that as
-  /// its result.
-  void start(core::Assignment assignment, core::Time now);
-
-  /// Tells an attempt to end, which then has Killed as its outcome: at once if it is asked again, and
-  /// else by the profile's kill_after at the latest. Unknown attempts are ignored.
-  void stop(core::AttemptId attempt, core::Time now);
-
-  /// When to call poll() at the latest.
-  [[nodiscard]] std::optional<core::Time> next_deadline() const;
-
-  /// Hands over what has ended. Never blocks.
-  void poll(core::Time now, AttemptHandler& handler);
+  [[nodiscard]] int fd() const override;
+  void start(core::Assignment assignment, core::Time now) override;
+  void stop(core::AttemptId attempt, core::Time now) override;
+  [[nodiscard]] std::optional<core::Time> next_deadline() const override;
+  void poll(core::Time now, AttemptHandler& handler) override;
+  [[nodiscard]] bool shut_down(core::Duration limit) override;
 
   [[nodiscard]] std::size_t num_running() const { return attempts_.size(); }
 
@@ -70,15 +65,13 @@ class FunctionExecutor {
   /// by _exit().
   [[nodiscard]] std::size_t num_left_behind() const { return num_left_behind_; }
 
-  /// Tells all that executes to stop, and waits for it until `limit` has passed.
-  void shut_down(core::Duration limit);
-
  private:
   enum class Change : std::uint8_t { waits, goes_on, ended };
   /// What this thread executes.
   struct Current {
     Pool* pool = nullptr;
     std::shared_ptr<Job> job;
+    std::function<void(bool)> on_wait{};
   };
   static Current& current();
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <stdexcept>
@@ -13,6 +14,12 @@
 #include "drover/support/error.hpp"
 
 namespace drover::exec {
+
+/// Where functions execute.
+enum class Isolation : std::uint8_t {
+  thread,   ///< on threads of the worker
+  process,  ///< each in a process of its own
+};
 
 /// One call of a function, as seen from within.
 struct FunctionCall {

@@ -32,6 +32,14 @@ struct Keeper {
     });
     return state;
   }
+
+  /// Ahead of the first task. What is thrown, that task will throw again.
+  void prepare() {
+    try {
+      (void)get();
+    } catch (...) {
+    }
+  }
 };
 
 }  // namespace
@@ -47,6 +55,7 @@ struct Farm::State {
   std::shared_ptr<exec::FunctionTable> functions = std::make_shared<exec::FunctionTable>();
   std::shared_ptr<runtime::CallBoard> board = std::make_shared<runtime::CallBoard>();
   std::shared_ptr<Keeper> keeper = std::make_shared<Keeper>();
+  Isolation isolation = Isolation::thread;
 
   void split(const std::vector<std::string>& args);
   [[nodiscard]] std::optional<int> hold_session(const SessionBody& session);
@@ -98,6 +107,10 @@ void Farm::set_worker_start(std::function<WorkerState()> make_state) {
   state_->keeper->make = std::move(make_state);
 }
 
+void Farm::set_isolation(Isolation isolation) {
+  state_->isolation = isolation;
+}
+
 /// On the session's own thread.
 std::optional<int> Farm::State::hold_session(const SessionBody& session) {
   std::optional<int> status;
@@ -121,8 +134,13 @@ int Farm::run_session(const SessionBody& session) {
     if (transport::launcher_rank() == 0) std::fprintf(stderr, "drover: %s\n", state_->usage_error.c_str());
     return cli::kInternalFailure;
   }
-  cli::Program program{
-      state_->functions, *state_->board, [&] { return state_->hold_session(session); }, {kDroverMark}, {"--"}};
+  cli::Program program{.functions = state_->functions,
+                       .isolation = state_->isolation,
+                       .prepare = [keeper = state_->keeper] { keeper->prepare(); },
+                       .calls = *state_->board,
+                       .session = [&] { return state_->hold_session(session); },
+                       .args_before = {kDroverMark},
+                       .args_after = {"--"}};
   program.args_after.insert(program.args_after.end(), state_->rest.begin(), state_->rest.end());
   if (state_->is_drover) return cli::run_app(state_->drover_args, &program);
   return cli::run_program(state_->arguments->invocation, program);

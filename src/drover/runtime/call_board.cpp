@@ -18,7 +18,12 @@ constexpr std::size_t kMostQueued = 10'000;
 
 }  // namespace
 
-CallBoard::CallBoard() : event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+CallBoard::CallBoard() {
+  part_from_parent();
+}
+
+void CallBoard::part_from_parent() {
+  event_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!event_) throw system_error("cannot watch for submitted tasks", errno);
 }
 

@@ -117,6 +117,9 @@ class CallBoard {
   /// Nothing more comes: what has not ended ends as stopped, now and whatever is submitted later.
   void close(const std::string& reason);
 
+  /// In a process that was forked with a board that nobody used: makes it its own.
+  void part_from_parent();
+
  private:
   void cancel_locked(const CallPtr& call);
   void enqueue(const CallPtr& call);

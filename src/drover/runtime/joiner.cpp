@@ -292,6 +292,7 @@ void Joiner::start_ranks(const std::string& name_server) {
   launch.program = plan_.program;
   launch.args = plan_.args_before;
   launch.args.insert(launch.args.end(), {"worker-rank", "--slots", std::to_string(plan_.slots_per_worker)});
+  launch.args.insert(launch.args.end(), plan_.rank_options.begin(), plan_.rank_options.end());
   launch.args.insert(launch.args.end(), plan_.args_after.begin(), plan_.args_after.end());
   launch.ompi_server = name_server;
   ChildProcess::Options child;

@@ -32,6 +32,7 @@ struct JoinPlan {
   std::vector<control::HostSlots> hosts;  ///< empty: this machine
   std::string program;                    ///< absolute
   std::vector<std::string> args_before;   ///< around the arguments of its ranks
+  std::vector<std::string> rank_options;  ///< theirs, beside the slots
   std::vector<std::string> args_after;
   std::string drover_version;
   std::string host;  ///< this machine's name, for the master to show

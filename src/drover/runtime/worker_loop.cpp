@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "drover/runtime/clock.hpp"
+#include "drover/runtime/isolated_functions.hpp"
 #include "drover/runtime/process_watch.hpp"
 
 namespace drover::runtime {
@@ -76,12 +77,19 @@ void WorkerLoop::take(wire::Welcome& welcome) {
   output_window_ = welcome.output_window;
   profile_ = std::move(welcome.profile);
   identity_ = exec::Identity{welcome.worker, welcome.group, options_.host};
-  if (options_.functions)
-    functions_ = std::make_unique<exec::FunctionExecutor>(
-        options_.functions, profile_, *identity_,
-        exec::FunctionExecutor::Slots{options_.num_slots, welcome.first_job_slot});
-  machine_.emplace(core::WorkerPolicy{options_.num_slots, welcome.heartbeat, welcome.master_lease, welcome.max_ahead},
-                   now_);
+  functions_ = make_function_runner();
+  // A process is begun when its turn has come, not before.
+  const std::uint32_t max_ahead = options_.zygote != nullptr ? 0 : welcome.max_ahead;
+  machine_.emplace(core::WorkerPolicy{options_.num_slots, welcome.heartbeat, welcome.master_lease, max_ahead}, now_);
+}
+
+std::unique_ptr<exec::FunctionRunner> WorkerLoop::make_function_runner() const {
+  if (!options_.functions) return nullptr;
+  if (options_.zygote != nullptr && calls_ != nullptr)
+    return std::make_unique<IsolatedFunctions>(*options_.zygote, *calls_, profile_, *identity_,
+                                               IsolatedFunctions::Slots{options_.num_slots, first_job_slot_});
+  return std::make_unique<exec::FunctionExecutor>(options_.functions, profile_, *identity_,
+                                                  exec::FunctionExecutor::Slots{options_.num_slots, first_job_slot_});
 }
 
 void WorkerLoop::take(wire::Ticket& ticket) {
@@ -157,8 +165,7 @@ void WorkerLoop::send_calls() {
 void WorkerLoop::end_functions() {
   if (calls_ != nullptr) calls_->close("this worker is leaving the run");
   if (!functions_) return;
-  functions_->shut_down(profile_.kill_after);
-  has_left_threads_ = functions_->num_left_behind() > 0;
+  has_left_threads_ = !functions_->shut_down(profile_.kill_after);
   functions_.reset();
 }
 

@@ -12,6 +12,7 @@
 #include "drover/exec/command_executor.hpp"
 #include "drover/exec/function_executor.hpp"
 #include "drover/exec/process_guardian.hpp"
+#include "drover/exec/zygote.hpp"
 #include "drover/runtime/call_board.hpp"
 #include "drover/runtime/waiter.hpp"
 #include "drover/transport/transport.hpp"
@@ -25,6 +26,8 @@ struct WorkerOptions {
   std::string drover_version;
   /// What tasks of kind function may call; null: this program has none.
   std::shared_ptr<const exec::FunctionTable> functions;
+  /// If there is one, functions execute in its processes.
+  exec::Zygote* zygote = nullptr;
 };
 
 /// How a worker came to its end.
@@ -71,6 +74,7 @@ class WorkerLoop final : private exec::AttemptHandler {
   void perform(const core::worker_command::Leave& command);
   void perform(const core::worker_command::Abandon& command);
 
+  [[nodiscard]] std::unique_ptr<exec::FunctionRunner> make_function_runner() const;
   void poll_attempts();
   void send_calls();
   void end_functions();
@@ -92,8 +96,8 @@ class WorkerLoop final : private exec::AttemptHandler {
   std::optional<core::WorkerMachine> machine_;
   core::ExecProfile profile_;
   std::optional<exec::Identity> identity_;
-  std::unique_ptr<exec::CommandExecutor> executor_;    ///< from the first command on: it reaps all children
-  std::unique_ptr<exec::FunctionExecutor> functions_;  ///< of a program that has some
+  std::unique_ptr<exec::CommandExecutor> executor_;  ///< from the first command on: it reaps all children
+  std::unique_ptr<exec::FunctionRunner> functions_;  ///< of a program that has some
   bool has_left_threads_ = false;
   std::uint32_t first_job_slot_ = 1;
   std::uint64_t output_window_ = 0;

@@ -54,6 +54,7 @@ DROVER_PLAIN(drover::wire::Submit)
 DROVER_PLAIN(drover::wire::Withdraw)
 DROVER_PLAIN(drover::wire::SettledCall)
 DROVER_PLAIN(drover::wire::Settled)
+DROVER_PLAIN(drover::wire::Call)
 #undef DROVER_PLAIN
 
 namespace drover::wire {
@@ -209,6 +210,10 @@ void serialize(Archive& ar, wire::SettledCall& v, unsigned) {
 template <class Archive>
 void serialize(Archive& ar, wire::Settled& v, unsigned) {
   ar& v.calls;
+}
+template <class Archive>
+void serialize(Archive& ar, wire::Call& v, unsigned) {
+  ar& v.assignment& v.slot& v.job_slot& v.worker& v.group& v.host;
 }
 
 }  // namespace boost::serialization

@@ -147,8 +147,22 @@ struct Ping {
   friend bool operator==(const Ping&, const Ping&) = default;
 };
 
+// Between a worker and a process that executes a function for it: this, Kill and Settled there; Submit,
+// Withdraw and Report back.
+
+/// Execute this, and end.
+struct Call {
+  core::Assignment assignment;
+  std::uint32_t slot = 1;      ///< on the worker
+  std::uint32_t job_slot = 1;  ///< over the whole farm
+  core::WorkerId worker;
+  core::GroupId group;
+  std::string host;
+  friend bool operator==(const Call&, const Call&) = default;
+};
+
 using Message = std::variant<Hello, Report, Goodbye, Welcome, Ticket, Recall, Kill, Drain, OutputAck, Ping, Submit,
-                             Withdraw, Settled>;
+                             Withdraw, Settled, Call>;
 
 /// The message in an envelope, ready to be sent.
 [[nodiscard]] std::string encode(const Message& message);

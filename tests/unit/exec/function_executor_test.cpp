@@ -146,7 +146,7 @@ TEST_CASE("a function that does not heed its time limit is left behind, and its 
 
   SECTION("and is not heard when it ends after all") {
     f.may_end = true;
-    f.executor->shut_down(20s);
+    CHECK(f.executor->shut_down(20s));
     f.executor->poll(now(), f.recorder);
     CHECK(f.recorder.results.size() == 2);
     CHECK(f.executor->num_left_behind() == 0);
@@ -156,7 +156,7 @@ TEST_CASE("a function that does not heed its time limit is left behind, and its 
 TEST_CASE("at the end, what executes is told to stop and waited for") {
   Fixture f;
   f.open().start(call(1, "until cancelled"), now());
-  f.executor->shut_down(20s);
+  CHECK(f.executor->shut_down(20s));
   CHECK(f.executor->num_left_behind() == 0);
 }
 

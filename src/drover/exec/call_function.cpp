@@ -1,0 +1,102 @@
+#include "drover/exec/call_function.hpp"
+
+#include <cxxabi.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <ctime>
+#include <memory>
+#include <utility>
+
+namespace drover::exec {
+
+namespace {
+
+constexpr std::size_t kMostStderrTail = 200;
+
+std::string demangled(const char* name) {
+  int status = 0;
+  const std::unique_ptr<char, decltype(&std::free)> text(abi::__cxa_demangle(name, nullptr, nullptr, &status),
+                                                         &std::free);
+  return status == 0 ? text.get() : name;
+}
+
+/// The exception that is being handled.
+core::Threw current_exception() {
+  const std::type_info* type = abi::__cxa_current_exception_type();
+  std::string name = type != nullptr ? demangled(type->name()) : "unknown";
+  try {
+    throw;
+  } catch (const FunctionFailure& e) {
+    return {"", e.what()};
+  } catch (const std::exception& e) {
+    return {std::move(name), e.what()};
+  } catch (...) {
+    return {std::move(name), "not a std::exception"};
+  }
+}
+
+core::Duration thread_cpu_time() {
+  timespec time{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
+core::Duration steady() {
+  return std::chrono::steady_clock::now().time_since_epoch();
+}
+
+core::WallMicros wall_now() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+}  // namespace
+
+core::AttemptResult call_function(const FunctionTable& functions, const core::Assignment& assignment,
+                                  const Placement& placement, const Identity& worker,
+                                  const std::atomic<bool>& is_cancelled) {
+  core::AttemptResult result;
+  result.attempt = assignment.attempt;
+  result.started_at = wall_now();
+  const core::Duration start = steady();
+  const core::Duration cpu_start = thread_cpu_time();
+  const CallParts call = parse_call(assignment.spec.payload);
+  const auto function = functions.find(call.name);
+  if (is_cancelled) {
+    result.outcome = core::Killed{};  // nobody wants it: it need not begin
+  } else if (function == functions.end()) {
+    result.outcome = core::NotStarted{ENOENT, "this program has no task named '" + std::string(call.name) +
+                                                  "': every rank must register the same ones before run()"};
+  } else {
+    try {
+      result.value = function->second(call.argument, FunctionCall{assignment.attempt, assignment.owner, placement,
+                                                                  worker, assignment.spec, is_cancelled});
+    } catch (const FunctionInterrupted&) {
+      result.outcome = core::Killed{};
+    } catch (...) {
+      core::Threw threw = current_exception();
+      result.stderr_tail = threw.text.substr(0, kMostStderrTail);
+      result.outcome = std::move(threw);
+    }
+  }
+  result.runtime = steady() - start;
+  result.cpu_time = thread_cpu_time() - cpu_start;
+  return result;
+}
+
+std::string call_payload(std::string_view name, std::string_view argument) {
+  std::string payload;
+  payload.reserve(name.size() + 1 + argument.size());
+  payload.append(name).push_back('\0');
+  return payload.append(argument);
+}
+
+CallParts parse_call(std::string_view payload) {
+  const auto end_of_name = payload.find('\0');
+  if (end_of_name == std::string_view::npos) return {};
+  return {payload.substr(0, end_of_name), payload.substr(end_of_name + 1)};
+}
+
+}  // namespace drover::exec
