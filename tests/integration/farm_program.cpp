@@ -202,8 +202,9 @@ Tasks::Tasks(drover::Farm& farm)
                      })),
       leak(farm.task("leak",
                      [](long kib) {
-                       std::vector<char>* leaked = new std::vector<char>(static_cast<std::size_t>(kib) * 1024, 'x');
-                       return leaked->empty() ? 0 : resident_kib();
+                       static std::vector<std::string> leaked;
+                       leaked.emplace_back(static_cast<std::size_t>(kib) * 1024, 'x');
+                       return resident_kib();
                      })),
       own_pid(farm.task("own_pid", [] { return static_cast<int>(::getpid()); })) {
   farm.worker<Measurer>("measure");
@@ -341,7 +342,7 @@ void isolated_faults(drover::Session& session, const Tasks& tasks, const std::st
   expect(session.submit(tasks.own_pid).get() != parent, "a task has a process of its own");
   const auto neighbour = session.submit(tasks.sleep, 300);
   expect(text_of<drover::TaskFailed>("a crash", [&] { session.submit(tasks.crash, SIGSEGV).get(); }) ==
-             "killed by signal 11 (SEGV)",
+             "killed by signal 11 (SIGSEGV)",
          "a crash has its signal");
   expect(text_of<drover::TaskFailed>("an exit", [&] { session.submit(tasks.leave, 3).get(); }) == "exit status 3",
          "an exit has its status");

@@ -69,6 +69,9 @@ void FunctionDesk::on_facts(std::span<const core::Fact> facts, core::WallMicros)
     } else if (const auto* ended = std::get_if<core::fact::AttemptEnded>(&fact)) {
       const auto found = pending_.find(ended->result.attempt.task);
       if (found != pending_.end()) found->second.last = ended->result;
+    } else if (const auto* gone = std::get_if<core::fact::WorkerEnded>(&fact)) {
+      gone_.insert(gone->worker);
+      unaccepted_.erase(core::owner_of(gone->worker));
     }
   }
 }
@@ -81,7 +84,7 @@ bool FunctionDesk::deliver(const core::command::Deliver& delivery) {
   if (pending.owner == kSession) {
     ended_.push_back(
         {pending.call, {delivery.how, std::move(last.outcome), delivery.attempt.n, std::move(last.value), ""}});
-  } else {
+  } else if (!gone_.contains(core::worker_of(pending.owner))) {
     settled_[core::worker_of(pending.owner)].calls.push_back(
         {pending.call, delivery.how, std::move(last.outcome), delivery.attempt.n, std::move(last.value)});
   }
@@ -102,7 +105,6 @@ void FunctionDesk::give_up_waiting() {
   }
 }
 
-/// To a worker that is gone it is not sent: its tasks have their record, and nobody waits.
 void FunctionDesk::on_turn(const core::Scheduler& scheduler, core::Time) {
   if (scheduler.stop_reason()) give_up_waiting();
   session_.end(std::exchange(ended_, {}));

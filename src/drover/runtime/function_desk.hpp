@@ -58,6 +58,7 @@ class FunctionDesk final : public TaskSource, public Observer {
   std::unordered_map<core::TaskId, Pending> pending_;              ///< accepted and not delivered
   std::vector<CallBoard::Ended> ended_;                            ///< for the session
   std::map<core::WorkerId, wire::Settled> settled_;
+  std::set<core::WorkerId> gone_;  ///< their tasks have their record, and nobody waits for it
 };
 
 }  // namespace drover::runtime
