@@ -70,7 +70,8 @@ runtime::JoinPlan plan_of(const WorkerCommandOptions& options, const Program* pr
   if (plan.run_dir.empty()) plan.relay = relay_command(options.join, plan.program);
   plan.population = options.population;
   plan.slots_per_worker = options.num_slots;
-  if (options.isolation == exec::Isolation::process) plan.rank_options = {"--isolation", "process"};
+  if (options.isolation)
+    plan.rank_options = {"--isolation", options.isolation == exec::Isolation::process ? "process" : "thread"};
   if (!options.hosts.empty()) plan.hosts = parse_host_slots(options.hosts);
   plan.drover_version = version();
   plan.host = control::host_name();

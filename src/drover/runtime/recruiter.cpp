@@ -199,6 +199,7 @@ void Recruiter::spawn(Recruit& recruit, core::Time now) {
 
 std::vector<std::string> Recruiter::program_args(std::vector<std::string> args) const {
   args.insert(args.begin(), options_.args_before.begin(), options_.args_before.end());
+  args.insert(args.end(), options_.rank_options.begin(), options_.rank_options.end());
   args.insert(args.end(), options_.args_after.begin(), options_.args_after.end());
   return args;
 }
