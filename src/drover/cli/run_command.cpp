@@ -106,7 +106,8 @@ int run(const RunInvocation& invocation) {
     }
   }
   if (!is_launched) return run_locally(invocation);
-  return is_first ? run_master_rank(invocation) : run_worker_rank(invocation.options.num_slots, invocation.program, invocation.options.isolation);
+  return is_first ? run_master_rank(invocation)
+                  : run_worker_rank(invocation.options.num_slots, invocation.program, invocation.options.isolation);
 }
 
 }  // namespace drover::cli

@@ -92,6 +92,19 @@ void IsolatedFunctions::watch(int fd, std::uint64_t number, std::uint32_t events
     throw system_error("cannot watch the process of a function", errno);
 }
 
+void IsolatedFunctions::send(std::uint64_t number, Attempt& attempt, const wire::Message& message) {
+  attempt.stream.send(message);
+  watch_for_more(number, attempt);
+}
+
+/// What there is to read, until the end of the stream, and room for what there is to write.
+void IsolatedFunctions::watch_for_more(std::uint64_t number, Attempt& attempt) {
+  if (!attempt.is_watched) return;
+  attempt.is_watched = !attempt.stream.is_at_end();
+  watch(attempt.stream.fd(), number, EPOLLIN | (attempt.stream.has_unsent() ? EPOLLOUT : 0U),
+        attempt.is_watched ? EPOLL_CTL_MOD : EPOLL_CTL_DEL);
+}
+
 // --- starting and ending ----------------------------------------------------------------------
 
 void IsolatedFunctions::start(core::Assignment assignment, core::Time now) {
@@ -111,8 +124,9 @@ void IsolatedFunctions::begin_next(core::Time now) {
     const core::Duration own = assignment.spec.timeout;
     const core::Duration timeout = own > core::Duration::zero() ? own : timeout_;
     if (timeout > core::Duration::zero()) attempt.step_at = now + timeout;
-    attempt.stream.send(wire::Call{assignment, attempt.slot, first_job_slot_ + attempt.slot - 1, identity_.worker,
-                                   identity_.group, identity_.node});
+    send(number, attempt,
+         wire::Call{assignment, attempt.slot, first_job_slot_ + attempt.slot - 1, identity_.worker, identity_.group,
+                    identity_.node});
   }
 }
 
@@ -127,7 +141,7 @@ void IsolatedFunctions::stop(core::AttemptId id, core::Time now) {
   Attempt& attempt = found->second;
   attempt.step_at = attempt.ended_by == EndedBy::request ? now : now + kill_after_;
   attempt.ended_by = EndedBy::request;
-  attempt.stream.send(wire::Kill{{id}});
+  send(found->first, attempt, wire::Kill{{id}});
 }
 
 std::optional<core::Time> IsolatedFunctions::next_deadline() const {
@@ -143,7 +157,7 @@ void IsolatedFunctions::expire(core::Time now) {
     if (attempt.ended_by == EndedBy::nobody) {
       attempt.ended_by = EndedBy::timeout;
       attempt.step_at = now + kill_after_;
-      attempt.stream.send(wire::Kill{{attempt.id}});
+      send(number, attempt, wire::Kill{{attempt.id}});
     } else {
       attempt.step_at.reset();
       zygote_.kill(number);
@@ -206,9 +220,7 @@ bool IsolatedFunctions::hear(std::uint64_t number, Attempt& attempt, exec::Attem
     wake_up();
     return false;
   }
-  std::uint32_t events = 0;  // at the end of a stream there is nothing more to wake up for
-  if (!attempt.stream.is_at_end()) events = EPOLLIN | (attempt.stream.has_unsent() ? EPOLLOUT : 0U);
-  watch(attempt.stream.fd(), number, events, EPOLL_CTL_MOD);
+  watch_for_more(number, attempt);
   return true;
 }
 
@@ -277,8 +289,7 @@ void IsolatedFunctions::settle_calls() {
   }
   for (const auto& [number, message] : settled) {
     Attempt& attempt = attempts_.at(number);
-    attempt.stream.send(message);
-    if (attempt.stream.has_unsent()) watch(attempt.stream.fd(), number, EPOLLIN | EPOLLOUT, EPOLL_CTL_MOD);
+    send(number, attempt, message);
   }
 }
 

@@ -51,6 +51,7 @@ class IsolatedFunctions final : public exec::FunctionRunner {
     core::Time started;
     std::uint32_t slot = 0;  ///< that it holds; 0: none
     bool is_active = true;   ///< does not wait for others
+    bool is_watched = true;  ///< there may be more to hear
     EndedBy ended_by = EndedBy::nobody;
     std::optional<core::Time> step_at;          ///< when to tell it to stop, or to kill it
     std::optional<core::AttemptResult> result;  ///< its own word
@@ -75,6 +76,8 @@ class IsolatedFunctions final : public exec::FunctionRunner {
   void end_dropped(exec::AttemptHandler& handler);
   void take_exits();
   void expire(core::Time now);
+  void send(std::uint64_t number, Attempt& attempt, const wire::Message& message);
+  void watch_for_more(std::uint64_t number, Attempt& attempt);
   void watch(int fd, std::uint64_t number, std::uint32_t events, int operation);
   [[nodiscard]] core::AttemptResult result_of(Attempt& attempt, core::Time now) const;
 
