@@ -116,6 +116,9 @@ EOF
   refused() { exits 125; [ "$(wc -l <err)" -eq 1 ]; says "$@"; }
   DROVER_RETRIES=many drover config && refused "DROVER_RETRIES: --retries: 'many' is not a number from 0 to"
   DROVER_TAG=maybe drover config && refused DROVER_TAG maybe
+  DROVER_LOG_LEVEL=loud drover config && refused "DROVER_LOG_LEVEL: --log-level: 'loud' is not info, warn or error"
+  DROVER_SLOTS=many drover worker --join ./none && refused DROVER_SLOTS: many
+  DROVER_PATIENCE=soon drover worker --join ./none && refused DROVER_PATIENCE: soon
   printf '\nslotz = 3\n' >drover.toml
   drover config && refused "drover.toml:2: unknown option 'slotz'"
   printf '[run]\nslots = 0\n' >drover.toml
@@ -140,6 +143,13 @@ EOF
   exits 0
   [ "$(grep -c '^drover ' out)" -eq 1 ]
   grep -q 'survives no death' out
+}
+
+@test "the log keeps what it is to keep" {
+  drover run -j 0 --worker-wait 1ms --log-level error --run-dir quiet true ::: x
+  drover run -j 0 --worker-wait 1ms --run-dir chatty true ::: x
+  grep -q 'no worker is there' chatty/drover.log
+  lacks -q 'no worker is there' quiet/drover.log
 }
 
 @test "help, once" {

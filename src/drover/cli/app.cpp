@@ -122,7 +122,7 @@ int dispatch(const std::vector<std::string>& args, const Program* program) {
   const RecordCommands record_commands(app);
 
   WorkerCommandOptions worker_options;
-  const CLI::App* worker = declare_worker_command(app, worker_options);
+  CLI::App* worker = declare_worker_command(app, worker_options);
   RelayCommandOptions relay_options;
   const CLI::App* relay = declare_relay_command(app, relay_options);
   // Has a program of its own: main() sees to it.
@@ -142,7 +142,10 @@ int dispatch(const std::vector<std::string>& args, const Program* program) {
     if (transport::launcher_rank() == 0) print_config(settings);
     return 0;
   }
-  if (worker->parsed()) return run_worker_command(worker_options, program);
+  if (worker->parsed()) {
+    take_environment(*worker);
+    return run_worker_command(worker_options, program);
+  }
   if (relay->parsed()) return run_relay_command(relay_options);
   if (worker_rank->parsed()) return run_worker_rank(rank_slots, program, rank_isolation);
   if (const std::optional<int> status = client_commands.run(split.sources)) return *status;

@@ -208,11 +208,12 @@ PrinterOptions printer_options(const RunOptions& options, const OpenRun& run) {
   return printer;
 }
 
-void log_to(const std::filesystem::path& file) {
+void log_to(const std::filesystem::path& file, spdlog::level::level_enum level) {
   try {
     auto sink = std::make_shared<spdlog::sinks::basic_file_sink_st>(file.string());
     spdlog::set_default_logger(std::make_shared<spdlog::logger>("drover", std::move(sink)));
-    spdlog::flush_on(spdlog::level::info);
+    spdlog::set_level(level);
+    spdlog::flush_on(level);
     // A full disk is reported by the journal, in words of ours.
     spdlog::set_error_handler([](const std::string&) {});
   } catch (const spdlog::spdlog_ex& e) {
@@ -354,7 +355,7 @@ Batch::Batch(const RunInvocation& invocation, runtime::SupervisorLink* superviso
       summary_(run_.path() / "failed.tasks", started_),
       notices_(line_, options_.quiet, support::format_duration(options_.worker_wait)),
       json_(printer_) {
-  log_to(run_.path() / "drover.log");
+  log_to(run_.path() / "drover.log", options_.log_level);
   if (options_.durability == journal::Durability::full) {
     store_.expect_sync();
     open_run_.journal->set_sync([this] { store_.sync(); });

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cstdlib>
 
+#include "drover/cli/log_level.hpp"
 #include "drover/support/duration.hpp"
 #include "drover/support/error.hpp"
 
@@ -228,8 +229,17 @@ void declare_durability(CLI::App& app, RunOptions& options) {
       ->group(kRecordGroup);
 }
 
+void declare_log_level(CLI::App& app, RunOptions& options) {
+  add_parsed(
+      app, "--log-level", "info", [&options](const std::string& text) { options.log_level = parse_log_level(text); },
+      "The least that drover.log is to keep: info, warn or error")
+      ->type_name("info|warn|error")
+      ->group(kRecordGroup);
+}
+
 void declare_record(CLI::App& app, RunOptions& options) {
   declare_durability(app, options);
+  declare_log_level(app, options);
   app.add_option("--resume", options.resume, "Go on with the run in this directory, as it was started")
       ->type_name("DIR")
       ->group(kRecordGroup);
@@ -284,6 +294,7 @@ void declare_program_options(CLI::App& app, RunOptions& options) {
   declare_farm(app, options);
   declare_output(app, options);
   declare_durability(app, options);
+  declare_log_level(app, options);
 }
 
 core::HaltPolicy parse_halt(const std::string& text) {

@@ -1,6 +1,8 @@
 // The options of a batch, wherever they come from: command line, environment or file.
 #pragma once
 
+#include <spdlog/common.h>
+
 #include <CLI/CLI.hpp>
 #include <optional>
 #include <string>
@@ -68,6 +70,7 @@ struct RunOptions {
 
   // How it is kept, and taken up again.
   journal::Durability durability = journal::Durability::normal;
+  spdlog::level::level_enum log_level = spdlog::level::info;
   std::string resume;         ///< directory of a run
   std::string resume_failed;  ///< the same, and tasks that failed run again
   std::string rerun;          ///< SQL condition: so do these

@@ -55,6 +55,8 @@ void set_option(CLI::Option& option, const std::vector<std::string>& values, con
     option.run_callback();
   } catch (const CLI::Error& e) {
     throw UsageError(where + ": " + e.what());
+  } catch (const UsageError& e) {
+    throw UsageError(where + ": " + e.what());
   }
 }
 
@@ -77,13 +79,19 @@ std::string file_path(const CLI::App& app) {
   return std::filesystem::exists(kDefaultFile, error) ? kDefaultFile : "";
 }
 
+/// Whether the environment has a value for it, which then holds.
+bool set_from_environment(CLI::Option& option, const std::string& variable) {
+  const char* value = environment_value(variable);
+  if (value != nullptr) set_option(option, {value}, variable);
+  return value != nullptr;
+}
+
 void set_from_outside(CLI::Option& option, Setting& setting, const std::vector<FileOption>& file,
                       const std::string& path) {
-  const std::string variable = variable_name(setting.name);
-  if (const char* value = environment_value(variable); value != nullptr) {
+  if (set_from_environment(option, variable_name(setting.name))) {
     setting.origin = Setting::Origin::environment;
-    setting.where = variable;
-    return set_option(option, {value}, setting.where);
+    setting.where = variable_name(setting.name);
+    return;
   }
   const auto in_file = std::find_if(file.begin(), file.end(),
                                     [&setting](const FileOption& entry) { return entry.name == setting.name; });
@@ -131,6 +139,14 @@ std::vector<Setting> resolve_settings(CLI::App& app) {
   }
   check_names(file, settings, path);
   return settings;
+}
+
+void take_environment(CLI::App& app) {
+  for (CLI::Option* option : app.get_options()) {
+    const std::string name = long_name(*option);
+    if (option->count() > 0 || name == "help" || !option->get_envname().empty()) continue;
+    set_from_environment(*option, variable_name(name));
+  }
 }
 
 std::vector<std::string> unknown_variables(const std::vector<Setting>& settings) {

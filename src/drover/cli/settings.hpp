@@ -23,6 +23,10 @@ struct Setting {
 /// for what is unknown or impossible.
 [[nodiscard]] std::vector<Setting> resolve_settings(CLI::App& app);
 
+/// Completes a parsed subcommand that reads no file: an option that the command line did not set is taken
+/// from `DROVER_<NAME>`, unless it names a variable of its own. Throws UsageError naming the variable.
+void take_environment(CLI::App& app);
+
 /// Variables of the environment that look like options and are none: misspelt, or of another version.
 [[nodiscard]] std::vector<std::string> unknown_variables(const std::vector<Setting>& settings);
 

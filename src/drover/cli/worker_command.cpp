@@ -15,6 +15,7 @@
 
 #include "drover/cli/client/host_slots.hpp"
 #include "drover/cli/exit_status.hpp"
+#include "drover/cli/log_level.hpp"
 #include "drover/cli/run_options.hpp"
 #include "drover/cli/version.hpp"
 #include "drover/control/control_socket.hpp"
@@ -108,12 +109,10 @@ CLI::App* declare_worker_command(CLI::App& app, WorkerCommandOptions& options) {
       ->envname("DROVER_JOIN_RUN")
       ->type_name("RUN|HOST");
   worker->add_option("-n,--population", options.population, "Worker ranks of the group")
-      ->envname("DROVER_POPULATION")
       ->capture_default_str()
       ->check(CLI::Range(1U, kMostPopulation));
   declare_isolation(*worker, options.isolation);
   worker->add_option("--slots", options.num_slots, "Commands at once on each worker rank")
-      ->envname("DROVER_SLOTS")
       ->capture_default_str()
       ->check(CLI::Range(1U, kMostPopulation));
   worker->add_option("--hosts", options.hosts, "Where to start them, as a:8,b:8; default: on this machine")
@@ -122,15 +121,25 @@ CLI::App* declare_worker_command(CLI::App& app, WorkerCommandOptions& options) {
       ->add_option_function<std::string>(
           "--patience", [&options](const std::string& text) { options.patience = support::parse_duration(text); },
           "How long to wait for a master that does not answer yet")
-      ->envname("DROVER_PATIENCE")
       ->default_str(support::format_duration(options.patience))
       ->type_name("DURATION");
-  worker->add_flag("--rejoin", options.rejoin, "When the master or the group is lost, join again, or the next master")
-      ->envname("DROVER_REJOIN");
+  worker->add_flag("--rejoin", options.rejoin, "When the master or the group is lost, join again, or the next master");
+  worker
+      ->add_option_function<std::string>(
+          "--log-level",
+          [&options](const std::string& text) {
+            (void)parse_log_level(text);
+            options.log_level = text;
+          },
+          "What its ranks say when they fail: info, warn (default) or error")
+      ->type_name("LEVEL");
+  worker->footer("Every option --name can also be given as DROVER_NAME in the environment; --join as DROVER_JOIN_RUN.");
   return worker;
 }
 
 int run_worker_command(const WorkerCommandOptions& options, const Program* program) {
+  if (!options.log_level.empty() && ::setenv(kLogLevelVariable, options.log_level.c_str(), 1) < 0)
+    throw system_error("cannot set the environment", errno);
   const runtime::JoinPlan plan = plan_of(options, program);
   for (int num_failures = 0;;) {
     const runtime::JoinEnd end = runtime::join(plan);

@@ -18,6 +18,7 @@ struct WorkerCommandOptions {
   std::string hosts;                         ///< a:8,b:8; empty: this machine
   core::Duration patience = std::chrono::seconds(30);
   bool rejoin = false;
+  std::string log_level;  ///< info, warn or error; empty: warn
 };
 
 /// Declares the subcommand. `options` outlives `app`.

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "drover/cli/exit_status.hpp"
+#include "drover/cli/log_level.hpp"
 #include "drover/cli/mpi_end.hpp"
 #include "drover/cli/version.hpp"
 #include "drover/exec/command_executor.hpp"
@@ -53,7 +54,7 @@ int run_worker_rank(std::uint32_t num_slots, const Program* program, std::option
   const std::unique_ptr<exec::Zygote> zygote = make_zygote(program, isolation);  // while all is small and clean
   spdlog::set_default_logger(
       std::make_shared<spdlog::logger>("drover", std::make_shared<spdlog::sinks::stderr_sink_st>()));
-  spdlog::set_level(spdlog::level::warn);
+  spdlog::set_level(log_level_of_environment(spdlog::level::warn));
   // Blocked and never read: it is the master who says when to stop, and a terminal's Ctrl-C or a
   // launcher's SIGTERM reaches the master too.
   const runtime::SignalInbox ignored{SIGINT, SIGTERM, SIGHUP, SIGPIPE};
