@@ -94,7 +94,7 @@ int run_member(const std::string& port_file) {
 
 int run_under_mpirun(int argc, char** argv) {
   const std::filesystem::path status_file = temporary_file("status");
-  runtime::LocalLaunch launch;
+  runtime::FarmLaunch launch;
   launch.num_workers = 0;
   launch.program = self();
   launch.args.assign(argv + 1, argv + argc);

@@ -150,6 +150,7 @@ int dispatch(const std::vector<std::string>& args, const Program* program) {
   if (worker_rank->parsed()) return run_worker_rank(rank_slots, program, rank_isolation);
   if (const std::optional<int> status = client_commands.run(split.sources)) return *status;
   if (const std::optional<int> status = record_commands.run()) return *status;
+  continue_if_begun(run_subcommand.options, split.sources);
   std::optional<journal::RunDescription> resumed = resumed_run(run_subcommand);
   std::vector<Setting> settings = resolve_settings(*run_subcommand.app);
   return run({run_subcommand.options, std::move(split.sources), std::move(settings), args, std::move(resumed)});

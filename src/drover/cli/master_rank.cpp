@@ -10,6 +10,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <set>
 #include <thread>
 
@@ -38,6 +39,7 @@
 #include "drover/runtime/master_loop.hpp"
 #include "drover/runtime/ompi_server.hpp"
 #include "drover/runtime/recruiter.hpp"
+#include "drover/runtime/slurm_allocation.hpp"
 #include "drover/runtime/status_board.hpp"
 #include "drover/runtime/supervisor_link.hpp"
 #include "drover/runtime/taint_watch.hpp"
@@ -52,6 +54,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr core::Duration kDismissalGrace = 10s;
+/// Between the end of a run and that of the Slurm job: for the last records, and for MPI's end.
+constexpr core::Duration kJobEndMargin = 10s;
 constexpr auto kPrintCheck = 200ms;
 
 /// `--json`: events on stdout, in their turn.
@@ -113,10 +117,31 @@ std::filesystem::path output_directory(const RunOptions& options, const journal:
   return options.output_dir.empty() ? run.outputs() : std::filesystem::absolute(options.output_dir);
 }
 
+/// What is left of the Slurm job, as long as one is there and has a limit.
+std::optional<core::Duration> time_left_in_job() {
+  const auto end = runtime::slurm_end_time(runtime::process_environment());
+  if (!end) return std::nullopt;
+  return std::max<core::Duration>(*end - std::chrono::system_clock::now() - kJobEndMargin, core::Duration(1));
+}
+
+/// For groups that are to join from other jobs, and need a way here.
+void note_slurm_job(const journal::RunDirectory& run) {
+  const char* job = std::getenv("SLURM_JOB_ID");
+  if (job == nullptr) {
+    std::error_code ignored;
+    std::filesystem::remove(run.slurm_job(), ignored);
+  } else if (!(std::ofstream(run.slurm_job()) << job << '\n')) {
+    throw Error("cannot write '" + run.slurm_job().string() + "'");
+  }
+}
+
 /// On the clock of this process; commands that must be ended get their time for it.
 std::optional<core::Time> time_end(const RunOptions& options) {
-  if (options.time_limit <= core::Duration::zero()) return std::nullopt;
-  return runtime::now() + std::max(options.time_limit - options.kill_after, options.time_limit / 2);
+  std::optional<core::Duration> limit = time_left_in_job();
+  if (options.time_limit > core::Duration::zero())
+    limit = std::min(limit.value_or(options.time_limit), options.time_limit);
+  if (!limit) return std::nullopt;
+  return runtime::now() + std::max(*limit - options.kill_after, *limit / 2);
 }
 
 core::ExecProfile exec_profile(const RunOptions& options, const OpenRun& run) {
@@ -153,6 +178,7 @@ runtime::MasterOptions master_options(const RunOptions& options, const OpenRun& 
   master.num_world_workers = num_workers;
   master.keep_open = options.keep_open;
   master.time_end = time_end(options);
+  master.ends_by_sigterm = std::getenv("SLURM_JOB_ID") != nullptr;
   master.drover_version = version();
   return master;
 }
@@ -371,6 +397,7 @@ int Batch::run() {
   runtime::MasterOptions master = master_options(options_, open_run_, host_, num_workers_);
   // A program's own code cannot be taken up in the middle.
   master.can_roll_over = supervisor_ != nullptr && invocation_.program == nullptr && open_run_.is_input_safe;
+  if (master.can_roll_over) master.launcher = ::getppid();
   runtime::MasterLoop loop(std::move(master),
                            {transport_, recruiter_, desk_, functions_ ? *functions_ : *open_run_.source,
                             *open_run_.journal, results_, std::move(observers), signals_, functions_.get()});
@@ -387,7 +414,7 @@ int Batch::run() {
     end.failure = failure->message;
   line_.clear();
   if (end.failure.empty() && end.stop_reason == core::StopReason::rollover)
-    rollover_reason_ = recruiter_.rollover_reason();
+    rollover_reason_ = end.is_launcher_ending ? "mpirun has to end the MPI job" : recruiter_.rollover_reason();
   else
     print_summary(end);
   int status = exit_status(end, results_.is_reader_gone());
@@ -505,7 +532,7 @@ void wait_readable(int fd) {
 int run_master_rank(const RunInvocation& invocation) {
   spdlog::set_default_logger(
       std::make_shared<spdlog::logger>("drover", std::make_shared<spdlog::sinks::null_sink_st>()));
-  runtime::SignalInbox signals{SIGINT, SIGTERM, SIGHUP};
+  runtime::SignalInbox signals{SIGINT, SIGTERM, SIGHUP, SIGUSR1};
   const runtime::SignalInbox ignored{SIGPIPE, SIGTTOU};
   std::optional<runtime::SupervisorLink> link = runtime::SupervisorLink::connect();
   const LauncherStreams replaced = link ? LauncherStreams{} : adopt_launcher_streams();
@@ -518,6 +545,7 @@ int run_master_rank(const RunInvocation& invocation) {
     transport::MpiTransport transport(*mpi, opening.first_worker);
     try {
       if (!opening.refusal.empty()) throw Error(opening.refusal);
+      note_slurm_job(opening.run->directory);
       if (link) link->say_run_dir(opening.run->directory.path().string());
       if (!opening.run->notice.empty()) std::fprintf(stderr, "drover: %s\n", opening.run->notice.c_str());
       if (opening.run->is_finished()) {

@@ -32,8 +32,8 @@ std::string program_name() {
 }
 
 std::vector<Setting> repeated(const std::vector<Setting>& settings) {
-  static const std::set<std::string> kOfTheRun{"run-dir",       "null",  "colsep",        "resume",
-                                               "resume-failed", "rerun", "joblog-import", "changed-input"};
+  static const std::set<std::string> kOfTheRun{"run-dir",       "continue", "null",          "colsep",       "resume",
+                                               "resume-failed", "rerun",    "joblog-import", "changed-input"};
   std::vector<Setting> repeated;
   for (Setting setting : settings) {
     if (kOfTheRun.contains(setting.name)) continue;

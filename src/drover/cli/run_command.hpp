@@ -27,7 +27,10 @@ struct RunInvocation {
   const Program* program = nullptr;
 };
 
+/// Whether somebody has said how many slots a worker is to have; else it has those of its host.
+[[nodiscard]] bool are_slots_given(const RunInvocation& invocation);
+
 /// Returns the exit status. Throws drover::Error for what is known before any work starts.
-[[nodiscard]] int run(const RunInvocation& invocation);
+[[nodiscard]] int run(RunInvocation invocation);
 
 }  // namespace drover::cli

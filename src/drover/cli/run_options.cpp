@@ -97,9 +97,19 @@ void declare_input(CLI::App& app, RunOptions& options) {
 void declare_execution(CLI::App& app, RunOptions& options) {
   add_count(app, "-j,--workers", options.num_workers, 0, kMostWorkers,
             "Worker ranks to start on this machine when no launcher (mpirun, srun) did; 0: they will join\n"
-            "later; default: one a core")
+            "later; default: one a core; with several hosts, or in a Slurm job: on each, default one")
       ->group(kHowGroup);
-  add_count(app, "--slots", options.num_slots, 1, kMostSlots, "Commands at once on each worker rank")->group(kHowGroup);
+  add_count(app, "--slots", options.num_slots, 1, kMostSlots,
+            "Commands at once on each worker rank; with several hosts, or in a Slurm job, default: a host's slots")
+      ->group(kHowGroup);
+  app.add_option(kHostSlotsOption, options.host_slots)->group("");
+  app.add_option("--hosts", options.hosts,
+                 "Start workers there (by ssh), as a:8,b:8; default: this machine, or the nodes of the Slurm job")
+      ->type_name("HOSTS")
+      ->group(kHowGroup);
+  app.add_option("--hostfile", options.hostfile, "The same, as Open MPI has it: a host and slots=N a line")
+      ->type_name("FILE")
+      ->group(kHowGroup);
   app.add_option("--shell", options.shell, "Interpreter of commands that need one")
       ->type_name("PROGRAM")
       ->capture_default_str()
@@ -171,7 +181,9 @@ void declare_farm(CLI::App& app, RunOptions& options) {
   add_count(app, "--max-rollovers", options.max_rollovers, 0, kMostCounted,
             "Start the MPI job again so often when it dies before the batch is over")
       ->group(kFarmGroup);
-  add_duration(app, "--time-limit", options.time_limit, "Stop in time, and leave the run resumable; 0: none")
+  add_duration(app, "--time-limit", options.time_limit,
+               "Stop in time, and leave the run resumable; 0: none.\n"
+               "A Slurm job's own limit counts too")
       ->group(kFarmGroup);
   add_duration(app, "--time-request", options.time_request, "What a task may take, for the time limit; 0: as measured")
       ->group(kFarmGroup);
@@ -240,6 +252,10 @@ void declare_log_level(CLI::App& app, RunOptions& options) {
 void declare_record(CLI::App& app, RunOptions& options) {
   declare_durability(app, options);
   declare_log_level(app, options);
+  app.add_flag("--continue", options.continues,
+               "If --run-dir has a run of these tasks already, go on with it: one command to begin a run and to\n"
+               "take it up again")
+      ->group(kRecordGroup);
   app.add_option("--resume", options.resume, "Go on with the run in this directory, as it was started")
       ->type_name("DIR")
       ->group(kRecordGroup);
@@ -335,6 +351,10 @@ void check_run_options(const RunOptions& options) {
     throw UsageError("--json prints events instead of outputs: it cannot be combined with --line-buffer");
   if (!options.resume.empty() && !options.resume_failed.empty())
     throw UsageError("--resume and --resume-failed name a run each: give one of them");
+  if (!options.hosts.empty() && !options.hostfile.empty())
+    throw UsageError("--hosts and --hostfile name the hosts each: give one of them");
+  if (options.continues && !options.is_resume() && options.run_dir.empty())
+    throw UsageError("--continue needs --run-dir DIR: where the run is, once it has begun");
   if (options.is_resume() && !options.run_dir.empty())
     throw UsageError("--run-dir is where a new run goes: it cannot be combined with --resume");
   if (options.is_resume() && !options.joblog_import.empty())

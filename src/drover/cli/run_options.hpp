@@ -23,6 +23,9 @@ enum class ChangedInput {
   end,     ///< take no more from it
 };
 
+/// How a supervisor tells ranks of their host's slots: for no person to use, and not a setting of the run.
+inline constexpr const char* kHostSlotsOption = "--host-slots";
+
 struct RunOptions {
   // What to do.
   std::vector<std::string> positionals;
@@ -34,6 +37,9 @@ struct RunOptions {
   std::optional<std::uint32_t> num_workers;  ///< local ranks to start, only without a launcher; none: one a core
   std::uint32_t num_slots = 1;
   std::optional<exec::Isolation> isolation;  ///< of a program's functions
+  std::uint32_t host_slots = 0;              ///< what a supervisor found for this host; 0: it has not looked
+  std::string hosts;                         ///< a:8,b:8
+  std::string hostfile;
 
   // How.
   std::string shell = "/bin/sh";
@@ -71,6 +77,7 @@ struct RunOptions {
   // How it is kept, and taken up again.
   journal::Durability durability = journal::Durability::normal;
   spdlog::level::level_enum log_level = spdlog::level::info;
+  bool continues = false;     ///< the run in run_dir, if there is one, is the one to resume
   std::string resume;         ///< directory of a run
   std::string resume_failed;  ///< the same, and tasks that failed run again
   std::string rerun;          ///< SQL condition: so do these

@@ -9,9 +9,11 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string_view>
+#include <utility>
 
 #include "drover/journal/run_directory.hpp"
 #include "drover/support/error.hpp"
+#include "drover/transport/mpi_session.hpp"
 
 namespace drover::cli {
 
@@ -22,8 +24,9 @@ namespace {
 
 constexpr const char* kStdin = "-";
 /// These say which run is meant, or how this one call is to deal with it.
-constexpr std::array<std::string_view, 9> kOfOneCall{
-    "config", "dry-run", "input", "joblog-import", "rerun", "resume", "resume-failed", "changed-input", "run-dir"};
+constexpr std::array<std::string_view, 12> kOfOneCall{"config",   "continue",      "dry-run",       "hosts",
+                                                      "hostfile", "input",         "joblog-import", "rerun",
+                                                      "resume",   "resume-failed", "changed-input", "run-dir"};
 constexpr std::array<std::string_view, 2> kPaths{"output-dir", "workdir"};
 
 template <std::size_t n>
@@ -171,6 +174,21 @@ void apply_stored_options(CLI::App& app, const std::vector<journal::StoredOption
       throw Error("the run was started with --" + option.name + ", which this drover does not take: " + e.what());
     }
   }
+}
+
+void continue_if_begun(RunOptions& options, std::vector<ArgumentSource>& sources) {
+  if (!options.continues || options.is_resume() || options.run_dir.empty()) return;
+  if (!exists((fs::path(options.run_dir) / "run.db").string())) return;
+  options.resume = std::exchange(options.run_dir, "");
+  // What standard input is, only the process on the user's terminal can tell.
+  const StoredInput input = stored_input(options.positionals, sources, STDIN_FILENO);
+  options.positionals.clear();
+  sources.clear();
+  if (transport::launcher_rank() != 0) return;
+  const StoredInput begun = decode_input(read_resumed_run(options)->input);
+  if (input.positionals != begun.positionals || !(input.sources == begun.sources))
+    throw UsageError("the run in '" + options.resume +
+                     "' was started with other input than this: name another --run-dir, or use --resume");
 }
 
 std::optional<journal::RunDescription> read_resumed_run(const RunOptions& options) {

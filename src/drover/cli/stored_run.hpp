@@ -42,6 +42,10 @@ struct StoredInput {
 /// Sets the options that the command line did not set to what the run was started with.
 void apply_stored_options(CLI::App& app, const std::vector<journal::StoredOption>& stored);
 
+/// For --continue: if the run directory has a run, it is that which is to be taken up again, and the input
+/// is its own. Throws UsageError if it was started with another.
+void continue_if_begun(RunOptions& options, std::vector<ArgumentSource>& sources);
+
 /// The run that the options want taken up again, if they do. Throws Error if it cannot be read.
 [[nodiscard]] std::optional<journal::RunDescription> read_resumed_run(const RunOptions& options);
 

@@ -4,12 +4,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <sstream>
 #include <thread>
 
@@ -19,7 +21,9 @@
 #include "drover/cli/run_options.hpp"
 #include "drover/cli/version.hpp"
 #include "drover/control/control_socket.hpp"
+#include "drover/journal/run_directory.hpp"
 #include "drover/runtime/joiner.hpp"
+#include "drover/runtime/slurm_allocation.hpp"
 #include "drover/support/duration.hpp"
 #include "drover/support/error.hpp"
 
@@ -54,6 +58,32 @@ std::vector<std::string> relay_command(const std::string& target, const std::str
   return command;
 }
 
+/// Where the run's master is on another node, in a Slurm job: the command that reaches a relay there. Empty:
+/// it is on this one, or nobody knows.
+std::vector<std::string> relay_to_job(const runtime::JoinPlan& plan) {
+  const std::optional<control::MasterPlace> place = control::read_master_place(plan.run_dir);
+  std::string job;
+  if (!place || place->host == control::host_name()) return {};
+  if (!(std::ifstream(journal::RunDirectory::open(plan.run_dir).slurm_job()) >> job)) return {};
+  std::vector<std::string> command = runtime::srun_into_job(job, place->host, runtime::process_environment());
+  command.insert(command.end(), {plan.program, "relay", plan.run_dir});
+  return command;
+}
+
+/// In a Slurm job of its own, a group is all of it: a worker on each node.
+void take_allocation(runtime::JoinPlan& plan, const WorkerCommandOptions& options) {
+  const auto allocation = runtime::slurm_allocation(runtime::process_environment());
+  if (!allocation || allocation->this_node.empty()) return;
+  plan.is_in_slurm_job = true;
+  plan.population = static_cast<std::uint32_t>(allocation->nodes.size());
+  unsigned least_cpus = allocation->nodes.front().num_cpus;
+  for (const runtime::SlurmNode& node : allocation->nodes) {
+    plan.hosts.push_back({node.name, 1});
+    least_cpus = std::min(least_cpus, node.num_cpus);
+  }
+  plan.slots_per_worker = options.num_slots.value_or(least_cpus);
+}
+
 runtime::JoinPlan plan_of(const WorkerCommandOptions& options, const Program* program) {
   runtime::JoinPlan plan;
   if (program != nullptr) {
@@ -68,12 +98,15 @@ runtime::JoinPlan plan_of(const WorkerCommandOptions& options, const Program* pr
     const bool is_remote = colon != std::string::npos && options.join.find('/') > colon;
     if (!is_remote) plan.run_dir = fs::absolute(options.join).lexically_normal().string();
   }
-  if (plan.run_dir.empty()) plan.relay = relay_command(options.join, plan.program);
-  plan.population = options.population;
-  plan.slots_per_worker = options.num_slots;
+  plan.relay = plan.run_dir.empty() ? relay_command(options.join, plan.program) : relay_to_job(plan);
+  plan.population = options.population.value_or(1);
+  plan.slots_per_worker = options.num_slots.value_or(1);
   if (options.isolation)
     plan.rank_options = {"--isolation", options.isolation == exec::Isolation::process ? "process" : "thread"};
-  if (!options.hosts.empty()) plan.hosts = parse_host_slots(options.hosts);
+  if (!options.hosts.empty())
+    plan.hosts = parse_host_slots(options.hosts);
+  else if (!options.population)
+    take_allocation(plan, options);
   plan.drover_version = version();
   plan.host = control::host_name();
   plan.patience = options.patience;
@@ -109,13 +142,15 @@ CLI::App* declare_worker_command(CLI::App& app, WorkerCommandOptions& options) {
       ->envname("DROVER_JOIN_RUN")
       ->type_name("RUN|HOST");
   worker->add_option("-n,--population", options.population, "Worker ranks of the group")
-      ->capture_default_str()
+      ->default_str("1, or one on each node of a Slurm job")
       ->check(CLI::Range(1U, kMostPopulation));
   declare_isolation(*worker, options.isolation);
   worker->add_option("--slots", options.num_slots, "Commands at once on each worker rank")
-      ->capture_default_str()
+      ->default_str("1, or the CPUs of each node of a Slurm job")
       ->check(CLI::Range(1U, kMostPopulation));
-  worker->add_option("--hosts", options.hosts, "Where to start them, as a:8,b:8; default: on this machine")
+  worker
+      ->add_option("--hosts", options.hosts,
+                   "Where to start them, as a:8,b:8; default: on this machine, or on the nodes of the Slurm job")
       ->type_name("HOSTS");
   worker
       ->add_option_function<std::string>(
@@ -140,9 +175,8 @@ CLI::App* declare_worker_command(CLI::App& app, WorkerCommandOptions& options) {
 int run_worker_command(const WorkerCommandOptions& options, const Program* program) {
   if (!options.log_level.empty() && ::setenv(kLogLevelVariable, options.log_level.c_str(), 1) < 0)
     throw system_error("cannot set the environment", errno);
-  const runtime::JoinPlan plan = plan_of(options, program);
   for (int num_failures = 0;;) {
-    const runtime::JoinEnd end = runtime::join(plan);
+    const runtime::JoinEnd end = runtime::join(plan_of(options, program));  // the master may have moved
     num_failures = end.has_joined ? 0 : num_failures + 1;
     switch (end.how) {
       case runtime::JoinEnd::How::left:

@@ -12,10 +12,10 @@ namespace drover::cli {
 
 struct WorkerCommandOptions {
   std::string join;  ///< a run directory, or [USER@]HOST[:RUN_DIR]
-  unsigned population = 1;
-  unsigned num_slots = 1;
+  std::optional<unsigned> population;
+  std::optional<unsigned> num_slots;
   std::optional<exec::Isolation> isolation;  ///< of a program's functions
-  std::string hosts;                         ///< a:8,b:8; empty: this machine
+  std::string hosts;                         ///< a:8,b:8; empty: this machine, or the nodes of the Slurm job
   core::Duration patience = std::chrono::seconds(30);
   bool rejoin = false;
   std::string log_level;  ///< info, warn or error; empty: warn

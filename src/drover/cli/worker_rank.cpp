@@ -55,9 +55,9 @@ int run_worker_rank(std::uint32_t num_slots, const Program* program, std::option
   spdlog::set_default_logger(
       std::make_shared<spdlog::logger>("drover", std::make_shared<spdlog::sinks::stderr_sink_st>()));
   spdlog::set_level(log_level_of_environment(spdlog::level::warn));
-  // Blocked and never read: it is the master who says when to stop, and a terminal's Ctrl-C or a
-  // launcher's SIGTERM reaches the master too.
-  const runtime::SignalInbox ignored{SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+  runtime::SignalInbox signals{SIGTERM, SIGUSR1};
+  // Blocked and never read: it is the master who says when to stop, and a terminal's Ctrl-C reaches it too.
+  const runtime::SignalInbox ignored{SIGINT, SIGHUP, SIGPIPE};
   exec::block_child_signal();
   exec::ProcessGuardian guardian(num_slots);
   std::optional<transport::MpiSession> mpi(std::in_place, transport::Threading::main_thread);
@@ -67,7 +67,7 @@ int run_worker_rank(std::uint32_t num_slots, const Program* program, std::option
     const std::unique_ptr<transport::MpiTransport> transport = connect_to_master(*mpi);
     runtime::WorkerLoop loop(
         {mpi->host(), num_slots, version(), program != nullptr ? program->functions : nullptr, zygote.get()},
-        *transport, guardian, program != nullptr ? &program->calls : nullptr);
+        *transport, guardian, signals, program != nullptr ? &program->calls : nullptr);
     end = loop.run();
     has_left_threads = loop.has_left_threads();
   }

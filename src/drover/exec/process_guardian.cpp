@@ -31,7 +31,7 @@ void close_all_but(int kept) {
 [[noreturn]] void guard(const std::atomic<pid_t>* groups, std::size_t num_slots, int alive_fd) {
   ::setsid();
   ::prctl(PR_SET_NAME, "drover-guardian");
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) ::signal(signal, SIG_IGN);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGUSR1}) ::signal(signal, SIG_IGN);
   close_all_but(alive_fd);
   char byte = 0;
   while (::read(alive_fd, &byte, 1) < 0 && errno == EINTR) {

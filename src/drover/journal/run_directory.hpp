@@ -26,6 +26,8 @@ class RunDirectory {
   [[nodiscard]] std::filesystem::path lock() const { return path_ / "master.lock"; }
   [[nodiscard]] std::filesystem::path job_log() const { return path_ / "joblog.tsv"; }
   [[nodiscard]] std::filesystem::path events() const { return path_ / "events.jsonl"; }
+  /// The number of the Slurm job that the run's master is in, if it is in one.
+  [[nodiscard]] std::filesystem::path slurm_job() const { return path_ / "slurm-job"; }
   [[nodiscard]] std::filesystem::path outputs() const { return path_ / "outputs"; }
 
  private:

@@ -207,7 +207,7 @@ class Joiner {
   void end(JoinEnd::How how, const std::string& reason);
 
   const JoinPlan& plan_;
-  SignalInbox signals_{SIGTERM, SIGINT, SIGHUP};
+  SignalInbox signals_{SIGTERM, SIGINT, SIGHUP, SIGUSR1};
   std::unique_ptr<Channel> channel_;
   reply::Hello master_;
   RankDoor door_;
@@ -295,6 +295,7 @@ void Joiner::start_ranks(const std::string& name_server) {
   launch.args.insert(launch.args.end(), plan_.rank_options.begin(), plan_.rank_options.end());
   launch.args.insert(launch.args.end(), plan_.args_after.begin(), plan_.args_after.end());
   launch.ompi_server = name_server;
+  launch.is_in_slurm_job = plan_.is_in_slurm_job;
   ChildProcess::Options child;
   child.command = mpirun_command(launch);
   child.unset = launcher_variables();

@@ -30,6 +30,7 @@ struct JoinPlan {
   std::uint32_t population = 1;
   std::uint32_t slots_per_worker = 1;
   std::vector<control::HostSlots> hosts;  ///< empty: this machine
+  bool is_in_slurm_job = false;           ///< of which the hosts are nodes
   std::string program;                    ///< absolute
   std::vector<std::string> args_before;   ///< around the arguments of its ranks
   std::vector<std::string> rank_options;  ///< theirs, beside the slots
@@ -54,7 +55,7 @@ struct JoinEnd {
   bool has_joined = false;  ///< it was part of the run before
 };
 
-/// Joins and serves. SIGTERM and SIGINT have the group drained, a second one ended. The calling process
+/// Joins and serves. SIGTERM, SIGINT and SIGUSR1 have the group drained, a second one ended. The calling process
 /// has one thread. Throws drover::Error when no master answers within the patience.
 [[nodiscard]] JoinEnd join(const JoinPlan& plan);
 

@@ -1,5 +1,7 @@
 #include "drover/runtime/launcher.hpp"
 
+#include <utility>
+
 namespace drover::runtime {
 
 namespace {
@@ -27,6 +29,14 @@ const std::vector<std::string> kProtection5{"--with-ft",
                                             "btl_sm_single_copy_mechanism",
                                             "none"};
 
+/// In a job of Slurm's: what a task starts by srun itself must not wait for our daemons to end, and when
+/// Slurm ends the job, the ranks have a while to hand back what they hold.
+std::vector<std::string> slurm_options(bool is_open_mpi_5) {
+  const std::string daemon_args = "--overlap --cpu-bind=none";
+  if (is_open_mpi_5) return {"--prtemca", "plm_slurm_args", daemon_args};
+  return {"--mca", "odls_base_sigkill_timeout", "6", "--mca", "plm_slurm_args", daemon_args};
+}
+
 const std::vector<std::string> kCommon{"--bind-to", "none", "--mca", "pml", "ob1"};
 
 void append(std::vector<std::string>& command, const std::vector<std::string>& more) {
@@ -39,15 +49,48 @@ std::string joined(const std::vector<std::string>& strings) {
   return text;
 }
 
+/// Ranks that are started alike, as a part of mpirun's command line.
+struct Context {
+  unsigned num_ranks = 0;
+  std::vector<std::string> hosts;
+  const HostLaunch* like = nullptr;
+};
+
+/// Hosts in a row that take the same are one: a command line is to be read, and is bounded.
+std::vector<Context> contexts(const std::vector<HostLaunch>& hosts) {
+  std::vector<Context> contexts;
+  unsigned num_masters = 1;
+  for (const HostLaunch& host : hosts) {
+    const unsigned num_ranks = host.num_workers + std::exchange(num_masters, 0);
+    if (contexts.empty() || contexts.back().like->args != host.args) contexts.push_back({0, {}, &host});
+    contexts.back().num_ranks += num_ranks;
+    contexts.back().hosts.push_back(host.host + ":" + std::to_string(num_ranks));
+  }
+  return contexts;
+}
+
+void append_programs(std::vector<std::string>& command, const FarmLaunch& launch) {
+  if (launch.hosts.empty()) {
+    append(command, {"-n", std::to_string(launch.num_workers + 1), launch.program});
+    return append(command, launch.args);
+  }
+  bool is_first = true;
+  for (const Context& context : contexts(launch.hosts)) {
+    if (!std::exchange(is_first, false)) command.emplace_back(":");
+    append(command, {"-n", std::to_string(context.num_ranks), "--host", joined(context.hosts), launch.program});
+    append(command, context.like->args);
+  }
+}
+
 }  // namespace
 
-std::vector<std::string> mpirun_command(const LocalLaunch& launch) {
-  std::vector<std::string> command{"mpirun", "-n", std::to_string(launch.num_workers + 1), "--allow-run-as-root"};
+std::vector<std::string> mpirun_command(const FarmLaunch& launch) {
+  std::vector<std::string> command{"mpirun", "--allow-run-as-root"};
   append(command, launch.is_open_mpi_5 ? kProtection5 : kProtection4);
   append(command, kCommon);
+  if (launch.is_in_slurm_job) append(command, slurm_options(launch.is_open_mpi_5));
   if (!launch.ompi_server.empty()) append(command, {"--ompi-server", launch.ompi_server});
-  append(command, {launch.program});
-  append(command, launch.args);
+  append_programs(command, launch);
   return command;
 }
 
@@ -56,6 +99,7 @@ std::vector<std::string> mpirun_command(const GroupLaunch& launch) {
   if (!launch.hosts.empty()) append(command, {"--host", joined(launch.hosts)});
   append(command, kProtection4);
   append(command, kCommon);
+  if (launch.is_in_slurm_job) append(command, slurm_options(false));
   append(command, {"--ompi-server", launch.ompi_server, launch.program});
   append(command, launch.args);
   return command;

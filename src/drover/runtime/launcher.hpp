@@ -6,19 +6,29 @@
 
 namespace drover::runtime {
 
-/// A master and workers on this machine.
-struct LocalLaunch {
+/// Worker ranks of one host.
+struct HostLaunch {
+  std::string host;
   unsigned num_workers = 1;
-  std::string program;            ///< absolute
-  std::vector<std::string> args;  ///< of the program, without its name
+  std::vector<std::string> args;  ///< of the program there, without its name
+};
+
+/// A master on this machine, and workers here or on several hosts.
+struct FarmLaunch {
+  unsigned num_workers = 1;       ///< on this machine, when no hosts are given
+  std::vector<std::string> args;  ///< of the program, without its name, when no hosts are given
+  /// The first is this machine; empty: it is the only one.
+  std::vector<HostLaunch> hosts;
+  std::string program;  ///< absolute
   bool is_open_mpi_5 = false;
+  bool is_in_slurm_job = false;
   /// Address of an ompi-server, so that groups can join; empty: none.
   std::string ompi_server;
 };
 
 /// `mpirun` and its arguments: protected against the death of a process; not bound to cores, since
 /// commands would inherit that.
-[[nodiscard]] std::vector<std::string> mpirun_command(const LocalLaunch& launch);
+[[nodiscard]] std::vector<std::string> mpirun_command(const FarmLaunch& launch);
 
 /// Workers with a launcher of their own, which join a master. One unit of loss: a launch a host.
 struct GroupLaunch {
@@ -27,6 +37,7 @@ struct GroupLaunch {
   std::string program;
   std::vector<std::string> args;
   std::string ompi_server;  ///< the one that the master's mpirun knows
+  bool is_in_slurm_job = false;
 };
 
 /// As above, for Open MPI 4, the only one where groups can join.

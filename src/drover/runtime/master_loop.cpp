@@ -61,7 +61,7 @@ RunEnd MasterLoop::run() {
   }
   if (failure_.empty() && scheduler_.stop_reason() == core::StopReason::no_workers)
     failure_ = "no worker is left, and none came within " + support::format_duration(options_.policy.worker_wait);
-  return {scheduler_.counts(), scheduler_.stop_reason(), signal_, failure_};
+  return {scheduler_.counts(), scheduler_.stop_reason(), signal_, is_launcher_ending_, failure_};
 }
 
 void MasterLoop::turn() {
@@ -247,11 +247,25 @@ void MasterLoop::take(recruit::Arrived& arrived) {
 }
 
 /// Interrupted once, the run lets finish what executes; a second time, or told to terminate, it does not.
+/// SIGUSR1 is the word that its time is nearly up: what executes has until then.
 void MasterLoop::take_signals() {
   while (const std::optional<int> signal = ports_.signals.next()) {
+    spdlog::info("received signal {}", *signal);
+    if (*signal == SIGUSR1) {
+      handle(core::event::StopRequested{core::StopReason::time_limit, false, options_.time_end});
+      continue;
+    }
+    if (*signal == SIGTERM && options_.launcher == ports_.signals.sender()) {
+      is_launcher_ending_ = true;
+      stop(core::StopReason::rollover, true);
+      continue;
+    }
+    if (*signal == SIGTERM && options_.ends_by_sigterm) {
+      stop(core::StopReason::time_limit, true);
+      continue;
+    }
     if (!signal_) signal_ = signal;
     ++num_interrupts_;
-    spdlog::info("received signal {}", *signal);
     stop(core::StopReason::requested, *signal != SIGINT || num_interrupts_ > 1);
   }
 }

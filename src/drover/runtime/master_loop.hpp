@@ -44,6 +44,10 @@ struct MasterOptions {
   std::optional<core::Time> time_end;
   /// Whether somebody starts another MPI job that goes on with the run.
   bool can_roll_over = false;
+  /// The mpirun of this MPI job, where another can follow: its SIGTERM says that the job has to end.
+  std::optional<pid_t> launcher;
+  /// SIGTERM says that the time is up, as in a Slurm job, not that a person wants the run to stop.
+  bool ends_by_sigterm = false;
   /// Go on when everything is done, until somebody says that nothing more will be submitted.
   bool keep_open = false;
   /// Every rank must run this version of drover.
@@ -57,6 +61,8 @@ struct RunEnd {
   std::optional<core::StopReason> stop_reason;
   /// The signal that asked for it.
   std::optional<int> signal;
+  /// mpirun could not keep the MPI job: that is why another is to go on.
+  bool is_launcher_ending = false;
   /// What went wrong with drover itself; empty when nothing did.
   std::string failure;
 };
@@ -160,6 +166,7 @@ class MasterLoop {
   bool was_active_ = false;
   int num_interrupts_ = 0;
   std::optional<int> signal_;
+  bool is_launcher_ending_ = false;
   std::string failure_;
 };
 

@@ -32,6 +32,7 @@ SignalInbox::SignalInbox(std::initializer_list<int> signals) {
 std::optional<int> SignalInbox::next() {
   signalfd_siginfo info{};
   if (::read(fd_.get(), &info, sizeof info) != static_cast<ssize_t>(sizeof info)) return std::nullopt;
+  sender_ = static_cast<pid_t>(info.ssi_pid);
   return static_cast<int>(info.ssi_signo);
 }
 

@@ -1,6 +1,8 @@
 // Signals as something to be read, not something that interrupts.
 #pragma once
 
+#include <sys/types.h>
+
 #include <initializer_list>
 #include <optional>
 
@@ -21,8 +23,12 @@ class SignalInbox {
   /// The next signal that came; none when there is none.
   [[nodiscard]] std::optional<int> next();
 
+  /// Who sent the one that next() gave last.
+  [[nodiscard]] pid_t sender() const { return sender_; }
+
  private:
   support::UniqueFd fd_;
+  pid_t sender_ = 0;
 };
 
 }  // namespace drover::runtime

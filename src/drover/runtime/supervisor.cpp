@@ -38,8 +38,11 @@ constexpr core::Duration kEndGrace = 5s;
 constexpr core::Duration kKillGrace = 3s;
 /// The pauses between jobs that come to nothing double up to this.
 constexpr core::Duration kLongestDelay = 1min;
+/// The same when we were told to terminate: whoever did so may not wait long.
+constexpr core::Duration kTerminatedGrace = 500ms;
 constexpr std::size_t kMostDiagnosticBytes = 8192;
 constexpr int kInternalFailure = 125;
+constexpr int kTimeIsUp = 124;
 
 /// Both ends of a pipe.
 struct Pipe {
@@ -68,6 +71,11 @@ std::vector<pid_t> children() {
   return pids;
 }
 
+/// Before there is a master that would know better.
+int status_of_signal(int signal) {
+  return signal == SIGUSR1 ? kTimeIsUp : 128 + signal;
+}
+
 /// How an MPI job came to its end.
 struct JobEnd {
   /// What the master said, or what a signal that came before there was one means.
@@ -78,6 +86,7 @@ struct JobEnd {
   /// Why it ended without a status.
   std::string reason;
   std::string diagnostics;
+  bool is_terminated = false;  ///< by SIGTERM, so that nothing follows it
 };
 
 /// One MPI job, from its start to the end of all its processes here.
@@ -109,6 +118,7 @@ class Job {
   bool is_mpirun_running_ = true;
   int mpirun_status_ = 0;
   bool is_master_gone_ = false;
+  bool is_terminated_ = false;           ///< by SIGTERM
   std::optional<int> early_signal_;      ///< came before there was a master to pass it on to
   std::optional<core::Time> next_step_;  ///< when to use more force, once the end is due
   int num_steps_ = 0;
@@ -155,7 +165,7 @@ JobEnd Job::run() {
   while (is_mpirun_running_) {
     const core::Time now = runtime::now();
     // A master that is gone without a word has left workers that nobody needs.
-    if (!next_step_ && is_over()) next_step_ = now + kEndGrace;
+    if (!next_step_ && is_over()) next_step_ = now + (is_terminated_ ? kTerminatedGrace : kEndGrace);
     if (is_master_gone_ && !is_over() && num_steps_ == 0) next_step_ = now;
     end_in_time(now);
     wait_for_something(next_step_.value_or(now + 1h));
@@ -180,6 +190,7 @@ void Job::wait_for_something(core::Time deadline) {
 void Job::pass_on_signals() {
   while (const std::optional<int> signal = signals_.next()) {
     if (*signal == SIGCHLD) continue;
+    is_terminated_ = is_terminated_ || *signal == SIGTERM;
     if (listener_.master_pid() && !is_master_gone_) {
       ::kill(*listener_.master_pid(), *signal);
     } else if (!listener_.is_connected()) {
@@ -219,9 +230,13 @@ void Job::end_all(int signal) {
 }
 
 JobEnd Job::end() const {
-  JobEnd end{listener_.exit_status(), listener_.run_dir(), listener_.has_progressed(),
-             listener_.rollover_reason().value_or(""), diagnostics_};
-  if (early_signal_) end.exit_status = 128 + *early_signal_;
+  JobEnd end{listener_.exit_status(),
+             listener_.run_dir(),
+             listener_.has_progressed(),
+             listener_.rollover_reason().value_or(""),
+             diagnostics_,
+             is_terminated_};
+  if (early_signal_) end.exit_status = status_of_signal(*early_signal_);
   if (end.exit_status || !end.reason.empty()) return end;
   const std::string how = WIFSIGNALED(mpirun_status_) ? "killed by signal " + std::to_string(WTERMSIG(mpirun_status_))
                                                       : "exit status " + std::to_string(WEXITSTATUS(mpirun_status_));
@@ -246,11 +261,15 @@ bool pause(core::Duration length, SignalInbox& signals, int& signal) {
   return true;
 }
 
+SupervisorResult stopped(int signal, const std::string& run_dir) {
+  return {status_of_signal(signal), "stopped; go on with: drover run --resume " + run_dir};
+}
+
 }  // namespace
 
 SupervisorResult supervise(const SupervisorPlan& plan) {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1UL, 0UL, 0UL, 0UL);
-  SignalInbox signals{SIGINT, SIGTERM, SIGHUP, SIGCHLD};
+  SignalInbox signals{SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGCHLD};
   std::vector<std::string> command = plan.start;
   core::Duration delay = plan.rollover_delay;
   for (unsigned num_rollovers = 0;; ++num_rollovers) {
@@ -258,6 +277,7 @@ SupervisorResult supervise(const SupervisorPlan& plan) {
     if (end.exit_status) return {*end.exit_status, ""};
     const std::string diagnostics = end.diagnostics.empty() ? "" : ":\n" + end.diagnostics;
     if (end.run_dir.empty() || !plan.resume) return {kInternalFailure, end.reason + diagnostics};
+    if (end.is_terminated) return stopped(SIGTERM, end.run_dir);
     if (num_rollovers >= plan.max_rollovers)
       return {kInternalFailure, end.reason + ", and " + std::to_string(num_rollovers) +
                                     " rollovers were all there may be; go on with: drover run --resume " + end.run_dir +
@@ -266,8 +286,7 @@ SupervisorResult supervise(const SupervisorPlan& plan) {
              std::to_string(plan.max_rollovers) + ")");
     if (end.has_progressed) delay = plan.rollover_delay;
     int signal = 0;
-    if (!pause(delay, signals, signal))
-      return {128 + signal, "stopped; go on with: drover run --resume " + end.run_dir};
+    if (!pause(delay, signals, signal)) return stopped(signal, end.run_dir);
     delay = std::min(delay * 2, kLongestDelay);
     command = plan.resume(end.run_dir);
   }

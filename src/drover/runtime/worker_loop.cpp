@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <utility>
 
 #include "drover/runtime/clock.hpp"
@@ -30,10 +31,11 @@ constexpr core::Duration kFlushGrace = 5s;
 }  // namespace
 
 WorkerLoop::WorkerLoop(WorkerOptions options, transport::Transport& transport, exec::ProcessGuardian& guardian,
-                       CallBoard* calls)
+                       SignalInbox& signals, CallBoard* calls)
     : options_(std::move(options)),
       transport_(transport),
       guardian_(guardian),
+      signals_(signals),
       calls_(calls),
       waiter_(now()),
       now_(now()) {}
@@ -45,6 +47,7 @@ WorkerEnd WorkerLoop::run() {
     now_ = now();
     was_active_ = false;
     take_messages();
+    take_signals();
     poll_attempts();
     if (machine_ && !end_) handle(core::worker_event::Ticked{});
     send_outputs();
@@ -135,6 +138,20 @@ void WorkerLoop::take(const Unexpected&) {
   throw Error("the master sent a message that only a worker sends");
 }
 
+/// Told to terminate, it leaves with all that it holds handed back: whoever does so, such as Slurm at the
+/// end of a job, kills it soon.
+void WorkerLoop::take_signals() {
+  while (const std::optional<int> signal = signals_.next()) {
+    departure_.note_signal(*signal, now_);
+    if (*signal != SIGTERM || end_) continue;
+    spdlog::warn("told to terminate: handing back what executes");
+    if (machine_)
+      handle(core::worker_event::DrainArrived{true});
+    else
+      perform(core::worker_command::Leave{});
+  }
+}
+
 // --- from the attempts ------------------------------------------------------------------------
 
 void WorkerLoop::poll_attempts() {
@@ -143,6 +160,8 @@ void WorkerLoop::poll_attempts() {
   if (executor_) executor_->poll(now(), budget, *this);
   if (functions_) functions_->poll(now(), *this);
   send_calls();  // the tasks that a function made go before its end
+  for (core::AttemptResult& result : departure_.settle(now()))
+    attempt_events_.emplace_back(core::worker_event::AttemptEnded{std::move(result)});
   if (attempt_events_.empty()) return;
   was_active_ = true;
   handle(std::exchange(attempt_events_, {}));
@@ -181,7 +200,7 @@ void WorkerLoop::on_output(core::AttemptId attempt, core::Stream stream, std::sp
 
 /// Not handled at once: the machine may start the next attempt, and this is the executor calling.
 void WorkerLoop::on_ended(core::AttemptResult result) {
-  attempt_events_.emplace_back(core::worker_event::AttemptEnded{std::move(result)});
+  departure_.take(std::move(result), now());
 }
 
 void WorkerLoop::on_waiting(core::AttemptId attempt, bool is_waiting) {
@@ -250,11 +269,12 @@ void WorkerLoop::wait() {
     if (const auto functions_deadline = functions_->next_deadline()) deadline = std::min(deadline, *functions_deadline);
   if (executor_)
     if (const auto executor_deadline = executor_->next_deadline()) deadline = std::min(deadline, *executor_deadline);
+  if (const auto settled = departure_.next_deadline()) deadline = std::min(deadline, *settled);
   // With the window full, output that waits in pipes must not keep us from sleeping.
   const bool is_window_full = num_unacknowledged_ >= output_window_;
   // With work in hand and no large output on its way, nothing that the master may say is urgent.
   const bool is_supplied = machine_ && machine_->num_queued() > 0 && num_unacknowledged_ < kLargeOutput;
-  waiter_.wait({executor_ && !is_window_full ? executor_->fd() : -1, functions_ ? functions_->fd() : -1,
+  waiter_.wait({executor_ && !is_window_full ? executor_->fd() : -1, functions_ ? functions_->fd() : -1, signals_.fd(),
                 calls_ != nullptr ? calls_->fd() : -1},
                now, deadline, is_supplied ? kSlack : core::Duration::zero());
 }

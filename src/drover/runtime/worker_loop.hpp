@@ -14,6 +14,8 @@
 #include "drover/exec/process_guardian.hpp"
 #include "drover/exec/zygote.hpp"
 #include "drover/runtime/call_board.hpp"
+#include "drover/runtime/departure.hpp"
+#include "drover/runtime/signal_inbox.hpp"
 #include "drover/runtime/waiter.hpp"
 #include "drover/transport/transport.hpp"
 #include "drover/wire/messages.hpp"
@@ -38,9 +40,10 @@ enum class WorkerEnd {
 
 class WorkerLoop final : private exec::AttemptHandler {
  public:
-  /// The arguments outlive the loop. `calls`: where functions submit tasks; null: they do not.
+  /// The arguments outlive the loop. `signals`: SIGTERM and SIGUSR1. `calls`: where functions
+  /// submit tasks; null: they do not.
   WorkerLoop(WorkerOptions options, transport::Transport& transport, exec::ProcessGuardian& guardian,
-             CallBoard* calls = nullptr);
+             SignalInbox& signals, CallBoard* calls = nullptr);
 
   /// Announces the worker and serves until it is told to leave. Throws drover::Error when the
   /// transport fails.
@@ -75,6 +78,7 @@ class WorkerLoop final : private exec::AttemptHandler {
   void perform(const core::worker_command::Abandon& command);
 
   [[nodiscard]] std::unique_ptr<exec::FunctionRunner> make_function_runner() const;
+  void take_signals();
   void poll_attempts();
   void send_calls();
   void end_functions();
@@ -86,6 +90,8 @@ class WorkerLoop final : private exec::AttemptHandler {
   WorkerOptions options_;
   transport::Transport& transport_;
   exec::ProcessGuardian& guardian_;
+  SignalInbox& signals_;
+  Departure departure_;
   CallBoard* calls_;
   Waiter waiter_;
   core::Time now_;

@@ -1,0 +1,213 @@
+#include "drover/cli/farm_start.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+#include <thread>
+
+#include "drover/cli/client/host_slots.hpp"
+#include "drover/control/control_socket.hpp"
+#include "drover/runtime/launcher.hpp"
+#include "drover/runtime/ompi_server.hpp"
+#include "drover/runtime/slurm_allocation.hpp"
+#include "drover/runtime/supervisor.hpp"
+#include "drover/support/error.hpp"
+#include "drover/transport/mpi_session.hpp"
+
+namespace drover::cli {
+
+namespace {
+
+using runtime::SlurmAllocation;
+
+/// `drover run <(generate)`: the ranks do not inherit the descriptor, but can open it by way of this process.
+std::string reachable(const std::string& word) {
+  for (const std::string prefix : {"/dev/fd/", "/proc/self/fd/"})
+    if (word.starts_with(prefix) && word.find_first_not_of("0123456789", prefix.size()) == std::string::npos)
+      return "/proc/" + std::to_string(::getpid()) + "/fd/" + word.substr(prefix.size());
+  return word;
+}
+
+/// The arguments for the ranks: those that may be files are named so that they can be opened there.
+std::vector<std::string> arguments_for_ranks(const std::vector<std::string>& args) {
+  std::vector<std::string> words;
+  bool may_be_file = true;
+  for (const std::string& word : args) {
+    if (word == ":::" || word == "::::") may_be_file = word == "::::";
+    words.push_back(may_be_file ? reachable(word) : word);
+  }
+  return words;
+}
+
+/// Where an option that the caller did not give can be put: behind the subcommand, or among a program's
+/// own arguments before those that are not for drover.
+std::vector<std::string> with_option(const RunInvocation& invocation, std::vector<std::string> args,
+                                     const std::string& name, unsigned value) {
+  const auto place = invocation.program != nullptr ? std::find(args.begin(), args.end(), "--") : args.begin() + 1;
+  args.insert(place, {name, std::to_string(value)});
+  return args;
+}
+
+bool is_this_machine(const std::string& host) {
+  const std::string own = control::host_name();
+  return host == own || host == own.substr(0, own.find('.')) || host == "localhost";
+}
+
+/// The hosts that were asked for, this machine first: the master is where its supervisor is. It has no
+/// workers if it was not named.
+std::vector<control::HostSlots> named_hosts(const RunOptions& options) {
+  std::vector<control::HostSlots> hosts =
+      options.hostfile.empty() ? parse_host_slots(options.hosts) : read_hostfile(options.hostfile);
+  const auto here =
+      std::find_if(hosts.begin(), hosts.end(), [](const auto& host) { return is_this_machine(host.host); });
+  if (here == hosts.end())
+    hosts.insert(hosts.begin(), {control::host_name(), 0});
+  else
+    std::rotate(hosts.begin(), here, here + 1);
+  return hosts;
+}
+
+/// Those of the job's nodes that can be used now; that of this process surely can.
+std::vector<control::HostSlots> hosts_of(const SlurmAllocation& allocation) {
+  std::vector<control::HostSlots> hosts;
+  for (const runtime::SlurmNode& node : usable_nodes(allocation)) hosts.push_back({node.name, node.num_cpus});
+  if (hosts.empty() || hosts.front().host != allocation.this_node)
+    hosts.insert(hosts.begin(), {allocation.this_node, allocation.nodes.front().num_cpus});
+  return hosts;
+}
+
+class FarmStart {
+ public:
+  FarmStart(const RunInvocation& invocation, std::optional<SlurmAllocation> allocation);
+
+  /// The command line for a first start.
+  [[nodiscard]] std::vector<std::string> start();
+  /// For one that goes on with a run.
+  [[nodiscard]] std::vector<std::string> resume(const std::string& run_dir);
+
+ private:
+  [[nodiscard]] std::vector<std::string> command(const std::vector<std::string>& args, bool is_resume);
+  [[nodiscard]] std::vector<control::HostSlots> hosts() const;
+  [[nodiscard]] runtime::HostLaunch launch_on(const control::HostSlots& host, const std::vector<std::string>& args,
+                                              bool is_resume) const;
+  void say_what_is_taken(const std::vector<control::HostSlots>& hosts) const;
+
+  const RunInvocation& invocation_;
+  const RunOptions& options_ = invocation_.options;
+  std::optional<SlurmAllocation> allocation_;
+  std::optional<runtime::OmpiServer> server_;
+};
+
+FarmStart::FarmStart(const RunInvocation& invocation, std::optional<SlurmAllocation> allocation)
+    : invocation_(invocation), allocation_(std::move(allocation)) {}
+
+std::vector<std::string> FarmStart::start() {
+  return command(arguments_for_ranks(invocation_.args), invocation_.resumed.has_value());
+}
+
+std::vector<std::string> FarmStart::resume(const std::string& run_dir) {
+  std::vector<std::string> args{"run", "--resume", run_dir};
+  if (!invocation_.resumed) args.emplace_back(kSameStdinOption);
+  return command(args, true);
+}
+
+std::vector<std::string> FarmStart::command(const std::vector<std::string>& args, bool is_resume) {
+  runtime::FarmLaunch launch;
+  launch.program = std::filesystem::read_symlink("/proc/self/exe").string();
+  launch.is_open_mpi_5 = transport::is_open_mpi_5();
+  launch.is_in_slurm_job = allocation_.has_value();
+  if (!launch.is_open_mpi_5) {
+    if (!server_ || !server_->is_alive()) server_.emplace();
+    launch.ompi_server = server_->uri();
+  }
+  const std::vector<control::HostSlots> hosts = this->hosts();
+  if (hosts.empty()) {
+    launch.num_workers = options_.num_workers.value_or(std::max(1U, std::thread::hardware_concurrency()));
+    // A worker may be unable to read what the run was started with.
+    launch.args = is_resume ? with_option(invocation_, args, "--slots", options_.num_slots) : args;
+  }
+  for (const control::HostSlots& host : hosts) launch.hosts.push_back(launch_on(host, args, is_resume));
+  if (allocation_ && !options_.quiet) say_what_is_taken(hosts);
+  return runtime::mpirun_command(launch);
+}
+
+std::vector<control::HostSlots> FarmStart::hosts() const {
+  if (!options_.hosts.empty() || !options_.hostfile.empty()) return named_hosts(options_);
+  return allocation_ ? hosts_of(*allocation_) : std::vector<control::HostSlots>{};
+}
+
+/// One rank a host drives all its slots, unless somebody wants more of them.
+runtime::HostLaunch FarmStart::launch_on(const control::HostSlots& host, const std::vector<std::string>& args,
+                                         bool is_resume) const {
+  const unsigned num_workers = host.num_slots == 0 ? 0 : options_.num_workers.value_or(1);
+  const unsigned num_slots = std::max(1U, host.num_slots / std::max(1U, num_workers));
+  if (!are_slots_given(invocation_))
+    return {host.host, num_workers, with_option(invocation_, args, kHostSlotsOption, num_slots)};
+  return {host.host, num_workers, is_resume ? with_option(invocation_, args, "--slots", options_.num_slots) : args};
+}
+
+void FarmStart::say_what_is_taken(const std::vector<control::HostSlots>& hosts) const {
+  unsigned num_cpus = 0;
+  for (const control::HostSlots& host : hosts) num_cpus += host.num_slots;
+  const auto plural = [](std::size_t num, const std::string& noun) {
+    return std::to_string(num) + " " + noun + (num == 1 ? "" : "s");
+  };
+  std::string text = "Slurm job " + allocation_->job_id + ": " + plural(hosts.size(), "node") + " of " +
+                     allocation_->node_list + ", " + plural(num_cpus, "CPU") + " in all";
+  if (!allocation_->memory.empty()) text += ", " + allocation_->memory;
+  if (!allocation_->gpus.empty()) text += ", GPU " + allocation_->gpus;
+  text += "; on each node " + plural(options_.num_workers.value_or(1), "worker") + " with " +
+          (are_slots_given(invocation_) ? plural(options_.num_slots, "slot") : std::string("a slot for each CPU"));
+  std::fprintf(stderr, "drover: %s\n", text.c_str());
+}
+
+/// A shell that is on no node of its job cannot be where the ranks are: the first node can.
+[[noreturn]] void become_step(const SlurmAllocation& allocation, const std::vector<std::string>& args) {
+  std::vector<std::string> command{"srun",
+                                   "--overlap",
+                                   "--mpi=none",
+                                   "--cpu-bind=none",
+                                   "--disable-status",
+                                   "--quiet",
+                                   "--nodes=1",
+                                   "--ntasks=1",
+                                   "--nodelist=" + allocation.nodes.front().name};
+  if (::isatty(STDIN_FILENO) != 0 && ::isatty(STDOUT_FILENO) != 0) command.emplace_back("--pty");
+  command.push_back(std::filesystem::read_symlink("/proc/self/exe").string());
+  command.insert(command.end(), args.begin(), args.end());
+  std::vector<char*> argv;
+  for (std::string& word : command) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  ::execvp(argv.front(), argv.data());
+  throw system_error("this shell is on no node of Slurm job " + allocation.job_id + ", and srun cannot be started",
+                     errno);
+}
+
+}  // namespace
+
+int run_supervised(const RunInvocation& invocation) {
+  const runtime::Environment environment = runtime::process_environment();
+  if (const std::string obstacle = runtime::srun_obstacle(environment); !obstacle.empty()) throw Error(obstacle);
+  const bool has_hosts = !invocation.options.hosts.empty() || !invocation.options.hostfile.empty();
+  std::optional<SlurmAllocation> allocation;
+  if (!has_hosts) allocation = runtime::slurm_allocation(environment);
+  if (allocation && allocation->this_node.empty()) become_step(*allocation, invocation.args);
+
+  FarmStart farm(invocation, std::move(allocation));
+  runtime::SupervisorPlan plan;
+  plan.start = farm.start();
+  // A program would have to submit the same tasks again: it is not started anew behind its back.
+  if (invocation.program == nullptr) plan.resume = [&farm](const std::string& run_dir) { return farm.resume(run_dir); };
+  plan.max_rollovers = invocation.options.max_rollovers;
+  plan.say = [](const std::string& line) { std::fprintf(stderr, "drover: %s\n", line.c_str()); };
+  const runtime::SupervisorResult result = runtime::supervise(plan);
+  if (!result.failure.empty()) std::fprintf(stderr, "drover: %s\n", result.failure.c_str());
+  return result.exit_status;
+}
+
+}  // namespace drover::cli
