@@ -237,3 +237,27 @@ killed_run() {
   sh again.sh || true
   [ "$(tr '\n' ' ' <effects)" = "it's b it's b " ]
 }
+
+@test "mpirun that is told to end its job is followed by another" {
+  for i in $(seq 300); do echo "sleep 0.02; echo $i >>effects"; done >tasks.txt
+  start_drover run -j 2 --run-dir run tasks.txt >out 2>err
+  until_true 60 has_lines effects 30
+  kill -TERM "$(ps -o ppid= -p "$(master_pid run)")"
+  wait $!
+  [ "$(query run "SELECT count(*) FROM tasks WHERE state = 'succeeded'")" = 300 ]
+  grep -q 'rollover 1 of' err
+}
+
+@test "--continue begins a run, goes on with it, and knows when it is over" {
+  printf '%s\n' 'echo 1 >>effects' 'echo 2 >>effects' 'echo 3 >>effects' >tasks.txt
+  run -124 drover run -j 1 --prefetch 0 --run-dir run --continue --time-limit 1s --time-request 2s tasks.txt
+  [ ! -e effects ]
+  drover run -j 1 --run-dir run --continue --time-limit 0 tasks.txt
+  [ "$(sort effects | tr '\n' ' ')" = '1 2 3 ' ]
+  run -0 drover run -j 1 --run-dir run --continue tasks.txt
+  [[ $output == *'is finished'* ]]
+  run -125 drover run -j 1 --run-dir run --continue 'echo {}' ::: other
+  [[ $output == *'started with other input'* ]]
+  run -125 drover run -j 1 --continue tasks.txt
+  [[ $output == *'--continue needs --run-dir'* ]]
+}

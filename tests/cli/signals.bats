@@ -54,6 +54,23 @@ ends_with() {
   waits_for no_process "$sleeper"
 }
 
+@test "SIGUSR1: the time is nearly up, and what executes may finish" {
+  start_run 0
+  kill -USR1 "$pid"
+  waits_for has_event dispatch_stopped '"kill":false'
+  touch go
+  ends_with 124
+}
+
+@test "a worker that is terminated hands back what it executes, and no failure is recorded" {
+  start_run 0
+  kill -TERM "$(rank_pid 1)"
+  waits_for has_event worker_ended '"how":"drained"'
+  touch go
+  ends_with 0
+  says '3 tasks: 3 succeeded'
+}
+
 @test "SIGINT after the last task has ended changes nothing" {
   capture locally 'echo {}' ::: a
   exits 0

@@ -71,9 +71,10 @@ std::vector<pid_t> children() {
   return pids;
 }
 
-/// Before there is a master that would know better.
+/// Where there is no master that would know better. Slurm's SIGTERM says that the time of the job is up.
 int status_of_signal(int signal) {
-  return signal == SIGUSR1 ? kTimeIsUp : 128 + signal;
+  const bool is_time_up = signal == SIGUSR1 || (signal == SIGTERM && std::getenv("SLURM_JOB_ID") != nullptr);
+  return is_time_up ? kTimeIsUp : 128 + signal;
 }
 
 /// How an MPI job came to its end.
