@@ -49,7 +49,19 @@ bool are_slots_given(const RunInvocation& invocation) {
   });
 }
 
+namespace {
+
+/// A run directory that is set for all runs, such as DROVER_RUN_DIR, does not contradict --resume.
+bool is_run_dir_only_a_default(const RunInvocation& invocation) {
+  return std::any_of(invocation.settings.begin(), invocation.settings.end(), [](const Setting& setting) {
+    return setting.name == "run-dir" && setting.origin != Setting::Origin::command_line;
+  });
+}
+
+}  // namespace
+
 int run(RunInvocation invocation) {
+  if (invocation.options.is_resume() && is_run_dir_only_a_default(invocation)) invocation.options.run_dir.clear();
   if (invocation.options.host_slots > 0 && !are_slots_given(invocation))
     invocation.options.num_slots = invocation.options.host_slots;
   check_run_options(invocation.options);
