@@ -12,7 +12,7 @@ trap 'rm -rf "$scratch"' EXIT
 
 # Moved, it must still be found: no path of the build or of the first prefix may be in it.
 mv "$scratch/prefix" "$scratch/moved"
-"$cmake" -S "$here/project" -B "$scratch/build" -DCMAKE_PREFIX_PATH="$scratch/moved" -DCMAKE_BUILD_TYPE=Debug \
+"$cmake" -G Ninja -S "$here/project" -B "$scratch/build" -DCMAKE_PREFIX_PATH="$scratch/moved" -DCMAKE_BUILD_TYPE=Debug \
   -DCMAKE_CXX_COMPILER="$compiler" -DCMAKE_CXX_FLAGS="$sanitize" -Werror=dev
 "$cmake" --build "$scratch/build"
 "$scratch/build/consumer"
