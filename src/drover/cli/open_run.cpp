@@ -13,6 +13,7 @@
 #include "drover/cli/version.hpp"
 #include "drover/journal/run_records.hpp"
 #include "drover/support/error.hpp"
+#include "drover/support/wall_clock.hpp"
 
 namespace drover::cli {
 
@@ -24,11 +25,6 @@ namespace {
 constexpr core::Duration kLockPatience = std::chrono::seconds(5);
 constexpr const char* kFailed = "state <> 'succeeded'";
 constexpr const char* kStdin = "-";
-
-core::WallMicros wall_now() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 journal::DatabaseOptions database_options(const RunOptions& options) {
   return {options.durability, {}, ""};
@@ -54,7 +50,7 @@ OpenRun begin_run(const RunInvocation& invocation) {
   journal::RunLock lock = journal::RunLock::acquire(directory);
   const std::string run_id = directory.path().filename().string();
   journal::create_run(directory,
-                      {run_id, version(), wall_now(), fs::current_path().string(), encode_input(stored),
+                      {run_id, version(), support::wall_now(), fs::current_path().string(), encode_input(stored),
                        storable_options(invocation.settings)},
                       database_options(options));
   OpenRun run{directory, std::move(lock), nullptr, std::move(source), "", core::TaskId(1), true, ""};

@@ -9,6 +9,8 @@
 #include <memory>
 #include <utility>
 
+#include "drover/support/wall_clock.hpp"
+
 namespace drover::exec {
 
 namespace {
@@ -47,11 +49,6 @@ core::Duration steady() {
   return std::chrono::steady_clock::now().time_since_epoch();
 }
 
-core::WallMicros wall_now() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
 }  // namespace
 
 core::AttemptResult call_function(const FunctionTable& functions, const core::Assignment& assignment,
@@ -59,7 +56,7 @@ core::AttemptResult call_function(const FunctionTable& functions, const core::As
                                   const std::atomic<bool>& is_cancelled) {
   core::AttemptResult result;
   result.attempt = assignment.attempt;
-  result.started_at = wall_now();
+  result.started_at = support::wall_now();
   const core::Duration start = steady();
   const core::Duration cpu_start = thread_cpu_time();
   const CallParts call = parse_call(assignment.spec.payload);

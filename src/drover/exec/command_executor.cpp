@@ -24,6 +24,7 @@
 #include "drover/exec/plain_command.hpp"
 #include "drover/exec/spawn.hpp"
 #include "drover/support/error.hpp"
+#include "drover/support/wall_clock.hpp"
 
 namespace drover::exec {
 
@@ -41,11 +42,6 @@ constexpr std::size_t index_of(core::Stream stream) {
 
 core::Duration to_duration(const timeval& time) {
   return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
-}
-
-core::WallMicros wall_now() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
 }
 
 std::string reason_text(int errno_value) {
@@ -115,7 +111,7 @@ CommandExecutor::~CommandExecutor() {
 
 void CommandExecutor::start(core::AttemptId id, const core::TaskSpec& spec, const Placement& placement,
                             core::Time now) {
-  const core::WallMicros wall = wall_now();
+  const core::WallMicros wall = support::wall_now();
   const std::string text = command_text(spec, placement.job_slot);
   Spawned spawned = spawn_command(text, id, placement);
   if (spawned.pid < 0) {

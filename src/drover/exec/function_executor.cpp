@@ -23,17 +23,9 @@
 #include "drover/exec/call_function.hpp"
 #include "drover/support/error.hpp"
 #include "drover/support/unique_fd.hpp"
+#include "drover/support/wall_clock.hpp"
 
 namespace drover::exec {
-
-namespace {
-
-core::WallMicros wall_now() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
-}  // namespace
 
 struct FunctionExecutor::Job {
   core::Assignment assignment;
@@ -286,7 +278,7 @@ void FunctionExecutor::leave_behind(core::AttemptId id, core::Time now, AttemptH
   core::AttemptResult result;
   result.attempt = id;
   result.runtime = now - attempt.started;
-  result.started_at = wall_now() - std::chrono::floor<std::chrono::microseconds>(result.runtime).count();
+  result.started_at = support::wall_now() - std::chrono::floor<std::chrono::microseconds>(result.runtime).count();
   result.stderr_tail = "did not end when it was told to: its thread was left behind";
   result.outcome = attempt.ended_by == EndedBy::timeout ? core::Outcome(core::TimedOut{0}) : core::Killed{};
   ++num_left_behind_;

@@ -12,6 +12,7 @@
 
 #include "drover/journal/event_json.hpp"
 #include "drover/journal/run_records.hpp"
+#include "drover/support/wall_clock.hpp"
 
 namespace drover::journal {
 
@@ -34,11 +35,6 @@ constexpr std::size_t kMostBuffered = 1U << 20;
 constexpr int kLockPatienceMs = 50;
 constexpr core::Duration kLockPatience = 10min;
 constexpr core::Duration kLastLockPatience = 1min;
-
-core::WallMicros wall_now() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 std::string host_name() {
   std::array<char, 256> name{};
@@ -105,7 +101,7 @@ void SqliteJournal::read_start() {
 }
 
 void SqliteJournal::begin_session(const std::string& drover_version) {
-  const core::WallMicros now = wall_now();
+  const core::WallMicros now = support::wall_now();
   SQLite::Transaction transaction(database_.get(), SQLite::TransactionBehavior::IMMEDIATE);
   for (const char* table : {"workers", "groups"}) {
     SQLite::Statement end(database_.get(),
@@ -162,7 +158,7 @@ void SqliteJournal::know_unfinished_commands() {
 }
 
 std::uint64_t SqliteJournal::reopen(const std::string& where) {
-  const core::WallMicros now = last_at_ = std::max(wall_now(), last_at_ + 1);
+  const core::WallMicros now = last_at_ = std::max(support::wall_now(), last_at_ + 1);
   try {
     const std::vector<core::TaskId> tasks = select_ended_tasks(database_.get(), where);
     if (tasks.empty()) return 0;
@@ -307,7 +303,7 @@ std::vector<Turn> SqliteJournal::take_committed() {
 }
 
 void SqliteJournal::end_session(SessionEnd how, int exit_status, const std::string& reason) {
-  const core::WallMicros now = std::max(wall_now(), last_at_ + 1);
+  const core::WallMicros now = std::max(support::wall_now(), last_at_ + 1);
   append_session_ended(events_.buffer(), session_, to_string(how), exit_status, reason, now);
   flush_files();
   Progress progress = progress_;

@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "drover/core/task.hpp"
+#include "drover/support/wall_clock.hpp"
 
 namespace drover::runtime {
 
@@ -11,9 +12,6 @@ namespace drover::runtime {
   return core::Time(std::chrono::duration_cast<core::Duration>(std::chrono::steady_clock::now().time_since_epoch()));
 }
 
-[[nodiscard]] inline core::WallMicros wall_now() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
+using support::wall_now;
 
 }  // namespace drover::runtime
