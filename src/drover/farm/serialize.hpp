@@ -21,10 +21,11 @@
 #include <boost/serialization/version.hpp>
 #include <cstring>
 #include <stdexcept>
-#include <streambuf>
 #include <string>
 #include <string_view>
 #include <type_traits>
+
+#include "drover/support/byte_streams.hpp"
 
 namespace drover::detail {
 
@@ -82,34 +83,6 @@ namespace detail {
 
 inline constexpr unsigned kArchiveFlags = boost::archive::no_header | boost::archive::no_codecvt;
 
-/// Appends to a string.
-class Sink : public std::streambuf {
- public:
-  explicit Sink(std::string& out) : out_(out) {}
-
- protected:
-  std::streamsize xsputn(const char* bytes, std::streamsize num) override {
-    out_.append(bytes, static_cast<std::size_t>(num));
-    return num;
-  }
-  int_type overflow(int_type c) override {
-    out_.push_back(traits_type::to_char_type(c));
-    return c;
-  }
-
- private:
-  std::string& out_;
-};
-
-/// Reads bytes that outlive it.
-class Source : public std::streambuf {
- public:
-  explicit Source(std::string_view bytes) {
-    char* begin = const_cast<char*>(bytes.data());  // never written to
-    setg(begin, begin, begin + bytes.size());
-  }
-};
-
 /// The values one after the other.
 template <class... T>
 std::string to_bytes(const T&... values) {
@@ -121,8 +94,8 @@ std::string to_bytes(const T&... values) {
     bytes.reserve((sizeof(T) + ... + 0));
     (bytes.append(reinterpret_cast<const char*>(&values), sizeof values), ...);
   } else {
-    Sink sink(bytes);
-    boost::archive::binary_oarchive archive(sink, kArchiveFlags);
+    support::StringWriter writer(bytes);
+    boost::archive::binary_oarchive archive(writer, kArchiveFlags);
     ((archive << values), ...);
   }
   return bytes;
@@ -139,8 +112,8 @@ void from_bytes(std::string_view bytes, T&... values) {
     const char* next = bytes.data();
     ((std::memcpy(&values, next, sizeof values), next += sizeof values), ...);
   } else {
-    Source source(bytes);
-    boost::archive::binary_iarchive archive(source, kArchiveFlags);
+    support::SpanReader reader(bytes);
+    boost::archive::binary_iarchive archive(reader, kArchiveFlags);
     ((archive >> values), ...);
   }
 }

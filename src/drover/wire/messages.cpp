@@ -12,9 +12,9 @@
 #include <boost/serialization/string.hpp>
 #include <boost/serialization/tracking.hpp>
 #include <boost/serialization/vector.hpp>
-#include <streambuf>
 #include <type_traits>
 
+#include "drover/support/byte_streams.hpp"
 #include "drover/wire/envelope.hpp"
 
 // The envelope versions all of them together, and none is ever shared by pointers.
@@ -224,35 +224,6 @@ namespace {
 
 constexpr unsigned kArchiveFlags = boost::archive::no_header | boost::archive::no_codecvt | boost::archive::no_tracking;
 
-/// Appends to a string.
-class StringWriter : public std::streambuf {
- public:
-  explicit StringWriter(std::string& out) : out_(out) {}
-
- protected:
-  std::streamsize xsputn(const char* bytes, std::streamsize num) override {
-    out_.append(bytes, static_cast<std::size_t>(num));
-    return num;
-  }
-  int_type overflow(int_type c) override {
-    out_.push_back(traits_type::to_char_type(c));
-    return c;
-  }
-
- private:
-  std::string& out_;
-};
-
-/// Reads from bytes that outlive it.
-class SpanReader : public std::streambuf {
- public:
-  explicit SpanReader(std::span<const char> bytes) {
-    char* begin = const_cast<char*>(bytes.data());  // streambuf's get area is never written to
-    setg(begin, begin, begin + bytes.size());
-  }
-  [[nodiscard]] std::size_t num_left() const { return static_cast<std::size_t>(egptr() - gptr()); }
-};
-
 /// Boost's binary archive, but a length that exceeds what is left of the message is an error before
 /// memory is taken for it.
 class BoundedArchive : public boost::archive::binary_iarchive_impl<BoundedArchive, char, std::char_traits<char>> {
@@ -261,7 +232,7 @@ class BoundedArchive : public boost::archive::binary_iarchive_impl<BoundedArchiv
   friend class boost::archive::load_access;
 
  public:
-  explicit BoundedArchive(SpanReader& reader) : Base(reader, kArchiveFlags), reader_(reader) {}
+  explicit BoundedArchive(support::SpanReader& reader) : Base(reader, kArchiveFlags), reader_(reader) {}
 
  private:
   using Base::load;
@@ -287,7 +258,7 @@ class BoundedArchive : public boost::archive::binary_iarchive_impl<BoundedArchiv
     if (num_bytes > reader_.num_left()) throw DecodeError("message body does not fit its type: impossible length");
   }
 
-  SpanReader& reader_;
+  support::SpanReader& reader_;
 };
 
 }  // namespace
@@ -300,7 +271,7 @@ namespace drover::wire {
 
 std::string encode(const Message& message) {
   std::string bytes(kEnvelopeBytes, '\0');
-  StringWriter writer(bytes);
+  support::StringWriter writer(bytes);
   boost::archive::binary_oarchive archive(writer, kArchiveFlags);
   std::visit([&archive](const auto& m) { archive << m; }, message);
   seal(bytes, static_cast<std::uint16_t>(message.index()));
@@ -310,7 +281,7 @@ std::string encode(const Message& message) {
 Message decode(std::span<const char> bytes) {
   const Opened opened = open(bytes);
   auto message = alternative<Message>(opened.type, "message type");
-  SpanReader reader(opened.body);
+  support::SpanReader reader(opened.body);
   try {
     BoundedArchive archive(reader);
     std::visit([&archive](auto& m) { archive >> m; }, message);
