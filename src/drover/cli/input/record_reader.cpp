@@ -73,11 +73,7 @@ bool RecordReader::next(std::string& record) {
 bool RecordReader::fill() {
   if (spool_ && spool_->is_open()) return fill_from_spool();
   if (may_block_ && !is_ready(fd_)) return false;
-  buffer_.erase(0, begin_);
-  scanned_ -= begin_;
-  begin_ = 0;
-  const std::size_t size = buffer_.size();
-  buffer_.resize(size + kReadBytes);
+  const std::size_t size = make_room();
   ssize_t num_read = -1;
   do {
     num_read = ::read(fd_, buffer_.data() + size, kReadBytes);
@@ -90,12 +86,17 @@ bool RecordReader::fill() {
   return true;
 }
 
-bool RecordReader::fill_from_spool() {
+std::size_t RecordReader::make_room() {
   buffer_.erase(0, begin_);
   scanned_ -= begin_;
   begin_ = 0;
   const std::size_t size = buffer_.size();
   buffer_.resize(size + kReadBytes);
+  return size;
+}
+
+bool RecordReader::fill_from_spool() {
+  const std::size_t size = make_room();
   const std::size_t num = spool_->read(num_spooled_bytes_, {buffer_.data() + size, kReadBytes});
   buffer_.resize(size + num);
   num_spooled_bytes_ += num;

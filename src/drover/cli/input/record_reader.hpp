@@ -49,6 +49,8 @@ class RecordReader {
   /// Reads once, if that needs no waiting; false if it does.
   [[nodiscard]] bool fill();
   [[nodiscard]] bool fill_from_spool();
+  /// For one read, behind what has not been given out. Returns where.
+  [[nodiscard]] std::size_t make_room();
   [[nodiscard]] bool take_buffered(std::string& record);
   /// Throws what try_next() promises for a record, or the part of it that is there, at `begin_`.
   void check(std::size_t length) const;
