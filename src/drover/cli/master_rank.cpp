@@ -195,8 +195,7 @@ runtime::RecruiterOptions recruiter_options(const RunOptions& options, const jou
   recruiter.drover_version = version();
   recruiter.slots_per_worker = options.num_slots;
   recruiter.worker_args = {"worker-rank", "--slots", std::to_string(options.num_slots)};
-  if (options.isolation)
-    recruiter.rank_options = {"--isolation", options.isolation == exec::Isolation::process ? "process" : "thread"};
+  recruiter.rank_options = isolation_arguments(options.isolation);
   return recruiter;
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <string_view>
 
 #include "drover/cli/farm_start.hpp"
 #include "drover/cli/master_rank.hpp"
@@ -41,27 +42,23 @@ int dry_run(const RunInvocation& invocation) {
   return 0;
 }
 
+/// Who set an option; the default of one that this program does not have.
+Setting::Origin origin_of(const RunInvocation& invocation, std::string_view name) {
+  const auto found = std::find_if(invocation.settings.begin(), invocation.settings.end(),
+                                  [name](const Setting& setting) { return setting.name == name; });
+  return found != invocation.settings.end() ? found->origin : Setting::Origin::default_value;
+}
+
 }  // namespace
 
 bool are_slots_given(const RunInvocation& invocation) {
-  return std::any_of(invocation.settings.begin(), invocation.settings.end(), [](const Setting& setting) {
-    return setting.name == "slots" && setting.origin != Setting::Origin::default_value;
-  });
+  return origin_of(invocation, "slots") != Setting::Origin::default_value;
 }
-
-namespace {
-
-/// A run directory that is set for all runs, such as DROVER_RUN_DIR, does not contradict --resume.
-bool is_run_dir_only_a_default(const RunInvocation& invocation) {
-  return std::any_of(invocation.settings.begin(), invocation.settings.end(), [](const Setting& setting) {
-    return setting.name == "run-dir" && setting.origin != Setting::Origin::command_line;
-  });
-}
-
-}  // namespace
 
 int run(RunInvocation invocation) {
-  if (invocation.options.is_resume() && is_run_dir_only_a_default(invocation)) invocation.options.run_dir.clear();
+  // A run directory that is set for all runs, such as DROVER_RUN_DIR, does not contradict --resume.
+  if (invocation.options.is_resume() && origin_of(invocation, "run-dir") != Setting::Origin::command_line)
+    invocation.options.run_dir.clear();
   if (invocation.options.host_slots > 0 && !are_slots_given(invocation))
     invocation.options.num_slots = invocation.options.host_slots;
   check_run_options(invocation.options);

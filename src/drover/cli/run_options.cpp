@@ -303,6 +303,11 @@ void declare_isolation(CLI::App& app, std::optional<exec::Isolation>& isolation)
       ->group(kHowGroup);
 }
 
+std::vector<std::string> isolation_arguments(std::optional<exec::Isolation> isolation) {
+  if (!isolation) return {};
+  return {"--isolation", *isolation == exec::Isolation::process ? "process" : "thread"};
+}
+
 void declare_program_options(CLI::App& app, RunOptions& options) {
   options.scale.max_respawns = kMostRespawns;
   declare_execution(app, options);

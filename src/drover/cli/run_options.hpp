@@ -100,6 +100,8 @@ void declare_program_options(CLI::App& app, RunOptions& options);
 
 /// The one of them that each worker rank must know as it starts.
 void declare_isolation(CLI::App& app, std::optional<exec::Isolation>& isolation);
+/// How it is told of one that somebody chose.
+[[nodiscard]] std::vector<std::string> isolation_arguments(std::optional<exec::Isolation> isolation);
 
 /// `never`, `soon,fail=1`, `now,fail=10%`, also with `success` or `done`. Throws UsageError.
 [[nodiscard]] core::HaltPolicy parse_halt(const std::string& text);

@@ -101,8 +101,7 @@ runtime::JoinPlan plan_of(const WorkerCommandOptions& options, const Program* pr
   plan.relay = plan.run_dir.empty() ? relay_command(options.join, plan.program) : relay_to_job(plan);
   plan.population = options.population.value_or(1);
   plan.slots_per_worker = options.num_slots.value_or(1);
-  if (options.isolation)
-    plan.rank_options = {"--isolation", options.isolation == exec::Isolation::process ? "process" : "thread"};
+  plan.rank_options = isolation_arguments(options.isolation);
   if (!options.hosts.empty())
     plan.hosts = parse_host_slots(options.hosts);
   else if (!options.population)
