@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "support/attempt_recorder.hpp"
 #include "support/catch.hpp"
 
 using namespace drover;
@@ -15,16 +16,6 @@ namespace {
 core::Time now() {
   return core::Time(std::chrono::steady_clock::now().time_since_epoch());
 }
-
-/// Keeps what it hears.
-class Recorder final : public exec::AttemptHandler {
- public:
-  void on_output(core::AttemptId, core::Stream, std::span<const char>) override { FAIL("functions have no output"); }
-  void on_ended(core::AttemptResult result) override { results.push_back(std::move(result)); }
-  void on_waiting(core::AttemptId, bool is_waiting) override { waits.push_back(is_waiting); }
-  std::vector<core::AttemptResult> results;
-  std::vector<bool> waits;
-};
 
 core::Assignment call(std::uint64_t task, const std::string& name, const std::string& argument = "",
                       core::Duration timeout = {}) {
@@ -41,7 +32,7 @@ struct Fixture {
   core::ExecProfile profile;
   std::uint32_t num_slots = 1;
   std::optional<exec::FunctionExecutor> executor;
-  Recorder recorder;
+  test::AttemptRecorder recorder;
 
   Fixture() {
     (*functions)["echo"] = [](std::string_view argument, const exec::FunctionCall&) { return std::string(argument); };

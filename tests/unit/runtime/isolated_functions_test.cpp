@@ -9,21 +9,13 @@
 #include "drover/exec/function_executor.hpp"
 #include "drover/runtime/clock.hpp"
 #include "drover/runtime/isolated_call.hpp"
+#include "support/attempt_recorder.hpp"
 #include "support/catch.hpp"
 
 using namespace drover;
 using namespace std::chrono_literals;
 
 namespace {
-
-class Recorder final : public exec::AttemptHandler {
- public:
-  void on_output(core::AttemptId, core::Stream, std::span<const char>) override { FAIL("functions have no output"); }
-  void on_ended(core::AttemptResult result) override { results.push_back(std::move(result)); }
-  void on_waiting(core::AttemptId, bool is_waiting) override { waits.push_back(is_waiting); }
-  std::vector<core::AttemptResult> results;
-  std::vector<bool> waits;
-};
 
 core::TaskSpec spec_of(const std::string& name, const std::string& argument) {
   core::TaskSpec spec;
@@ -38,7 +30,7 @@ struct Fixture {
   runtime::CallBoard calls;
   std::optional<exec::Zygote> zygote;
   std::optional<runtime::IsolatedFunctions> runner;
-  Recorder recorder;
+  test::AttemptRecorder recorder;
   std::uint64_t last_task = 0;
 
   Fixture() {
