@@ -15,4 +15,7 @@ inline constexpr int kInternalFailure = 125;
 /// 125: drover failed.
 [[nodiscard]] int exit_status(const runtime::RunEnd& end, bool is_reader_gone);
 
+/// Of a run in which nothing is left to do.
+[[nodiscard]] int exit_status(const core::Counts& counts);
+
 }  // namespace drover::cli

@@ -111,7 +111,7 @@ std::vector<std::string> FarmStart::start() {
 }
 
 std::vector<std::string> FarmStart::resume(const std::string& run_dir) {
-  std::vector<std::string> args{"run", "--resume", run_dir};
+  std::vector<std::string> args{"run", "--resume", run_dir, kRolloverOption};
   if (!invocation_.resumed) args.emplace_back(kSameStdinOption);
   return command(args, true);
 }

@@ -21,6 +21,7 @@
 #include "drover/cli/open_run.hpp"
 #include "drover/cli/output/printer.hpp"
 #include "drover/cli/output/terminal_line.hpp"
+#include "drover/cli/output_printing.hpp"
 #include "drover/cli/progress.hpp"
 #include "drover/cli/rerun_command.hpp"
 #include "drover/cli/results.hpp"
@@ -56,7 +57,6 @@ using namespace std::chrono_literals;
 constexpr core::Duration kDismissalGrace = 10s;
 /// Between the end of a run and that of the Slurm job: for the last records, and for MPI's end.
 constexpr core::Duration kJobEndMargin = 10s;
-constexpr auto kPrintCheck = 200ms;
 
 /// `--json`: events on stdout, in their turn.
 class JsonEvents final : public runtime::Observer {
@@ -111,10 +111,6 @@ std::vector<std::string> resolve_variables(const std::vector<std::string>& varia
     }
   }
   return resolved;
-}
-
-std::filesystem::path output_directory(const RunOptions& options, const journal::RunDirectory& run) {
-  return options.output_dir.empty() ? run.outputs() : std::filesystem::absolute(options.output_dir);
 }
 
 /// What is left of the Slurm job, as long as one is there and has a limit.
@@ -221,18 +217,6 @@ runtime::ControlDesk::Options desk_options(const RunOptions& options, const Open
   return desk;
 }
 
-/// The first task of which the output is still to come, in the order of tasks.
-core::TaskId first_to_print(const OpenRun& run) {
-  return std::min(run.first_unshown, run.journal->first_unfinished());
-}
-
-PrinterOptions printer_options(const RunOptions& options, const OpenRun& run) {
-  PrinterOptions printer;
-  printer.form = {options.line_buffer, options.keep_order, options.tag, first_to_print(run)};
-  printer.quiet = options.quiet || options.json || !options.output_dir.empty();
-  return printer;
-}
-
 void log_to(const std::filesystem::path& file, spdlog::level::level_enum level) {
   try {
     auto sink = std::make_shared<spdlog::sinks::basic_file_sink_st>(file.string());
@@ -277,6 +261,12 @@ std::unique_ptr<runtime::FunctionDesk> make_function_desk(const RunInvocation& i
                                                           transport::Transport& transport) {
   if (invocation.program == nullptr) return nullptr;
   return std::make_unique<runtime::FunctionDesk>(invocation.program->calls, transport);
+}
+
+/// Another session will, without being asked for.
+bool will_go_on(const runtime::RunEnd& end) {
+  return end.failure.empty() &&
+         (end.stop_reason == core::StopReason::rollover || end.stop_reason == core::StopReason::time_limit);
 }
 
 /// Why code that still waits for a result gets none.
@@ -326,7 +316,6 @@ class Batch {
 
  private:
   void catch_up();
-  void finish_printing();
   void end_session(const runtime::RunEnd& end, int status);
   void print_summary(const runtime::RunEnd& end);
 
@@ -342,7 +331,7 @@ class Batch {
   const journal::RunDirectory& run_;
   TerminalLine line_;
   journal::OutputStore store_;
-  Printer printer_;
+  OutputPrinting printing_;
   runtime::Recruiter recruiter_;
   runtime::TaintWatch taint_;
   runtime::StatusBoard board_;
@@ -369,17 +358,17 @@ Batch::Batch(const RunInvocation& invocation, runtime::SupervisorLink* superviso
       run_(run.directory),
       line_(options_.no_progress || options_.quiet ? -1 : STDERR_FILENO),
       store_(output_directory(options_, run_), options_.output_layout, journal::recorded_ends(run_)),
-      printer_(printer_options(options_, run), store_.reader(), line_),
+      printing_(options_, run, store_, line_),
       recruiter_(recruiter_options(options_, run_, invocation_.program)),
       taint_(recruiter_, host_),
       board_(board_about(options_, run_, host_), started_, journal::task_history(run_)),
       desk_(desk_options(options_, run, host_), board_, recruiter_),
       functions_(make_function_desk(invocation, transport)),
-      results_(store_, printer_, desk_, functions_.get()),
+      results_(store_, printing_.printer(), desk_, functions_.get()),
       progress_(line_, started_),
       summary_(run_.path() / "failed.tasks", started_),
       notices_(line_, options_.quiet, support::format_duration(options_.worker_wait)),
-      json_(printer_) {
+      json_(printing_.printer()) {
   log_to(run_.path() / "drover.log", options_.log_level);
   if (options_.durability == journal::Durability::full) {
     store_.expect_sync();
@@ -406,9 +395,9 @@ int Batch::run() {
   const std::optional<int> session_status = session.end(why_over(end));
   has_losses_ = end.counts.workers_lost > 0;
   desk_.close();
-  finish_printing();
+  printing_.finish(will_go_on(end) ? Printer::Held::leave : Printer::Held::print, signals_);
   // Printing may also fail once the last task has ended.
-  if (const std::optional<PrintFailure> failure = printer_.failure();
+  if (const std::optional<PrintFailure> failure = printing_.printer().failure();
       failure && !failure->is_reader_gone && end.failure.empty())
     end.failure = failure->message;
   line_.clear();
@@ -428,14 +417,7 @@ void Batch::catch_up() {
   for (const core::UnfinishedTask& task : open_run_.journal->start().unfinished)
     known.emplace_back(core::fact::TaskAccepted{task.id, task.owner, task.spec});
   summary_.on_facts(known, 0);
-  if (!options_.keep_order) return;
-  // What was held back for a task before it is shown in its turn; what was shown is passed over.
-  const core::TaskId first = first_to_print(open_run_);
-  journal::for_each_ended(run_, store_.directory(), first, [this](const journal::EndedTask& task) {
-    printer_.deliver(task.attempt, task.tag,
-                     task.attempt.task < open_run_.first_unshown ? journal::StoredOutput{} : task.output);
-    return true;
-  });
+  printing_.print_what_was_not();
 }
 
 void Batch::end_session(const runtime::RunEnd& end, int status) {
@@ -451,15 +433,6 @@ void Batch::end_session(const runtime::RunEnd& end, int status) {
   } catch (const Error& e) {
     // The records are there; resume takes the session for one that was cut short.
     spdlog::error("{}", e.what());
-  }
-}
-
-/// Whoever reads may take their time; whoever has had enough interrupts.
-void Batch::finish_printing() {
-  while (!printer_.finish(kPrintCheck)) {
-    if (!signals_.next()) continue;
-    printer_.abandon();
-    return;
   }
 }
 
@@ -502,10 +475,20 @@ Opening try_open(const RunInvocation& invocation, const transport::MpiSession& m
   return opening;
 }
 
-int finish_at_once(OpenRun& run) {
-  std::fprintf(stderr, "drover: %s\n", finished_text(run.directory, run.journal->start().totals).c_str());
-  run.journal->end_session(journal::SessionEnd::finished, 0, "");
-  return 0;
+/// Nothing is left to do, but perhaps to print.
+int finish_at_once(const RunOptions& options, OpenRun& run, runtime::SignalInbox& signals) {
+  const journal::OutputStore store(output_directory(options, run.directory), options.output_layout,
+                                   journal::recorded_ends(run.directory));
+  TerminalLine no_line(-1);
+  OutputPrinting printing(options, run, store, no_line);
+  printing.print_what_was_not();
+  printing.finish(Printer::Held::print, signals);
+  const core::Counts& totals = run.journal->start().totals;
+  std::fprintf(stderr, "drover: %s\n", finished_text(run.directory, totals).c_str());
+  // The session before was to say what became of the tasks.
+  const int status = options.is_rollover ? exit_status(totals) : 0;
+  run.journal->end_session(journal::SessionEnd::finished, status, "");
+  return status;
 }
 
 /// Without a word: the master has said why.
@@ -548,7 +531,7 @@ int run_master_rank(const RunInvocation& invocation) {
       if (link) link->say_run_dir(opening.run->directory.path().string());
       if (!opening.run->notice.empty()) std::fprintf(stderr, "drover: %s\n", opening.run->notice.c_str());
       if (opening.run->is_finished()) {
-        status = finish_at_once(*opening.run);
+        status = finish_at_once(invocation.options, *opening.run, signals);
         dismiss_world(transport, opening.first_worker, mpi->size());
       } else {
         Batch batch(invocation, link ? &*link : nullptr, *opening.run, *mpi, transport, signals);

@@ -9,6 +9,7 @@
 #include "drover/cli/input/resumed_input.hpp"
 #include "drover/cli/joblog_import.hpp"
 #include "drover/cli/master_rank.hpp"
+#include "drover/cli/output_printing.hpp"
 #include "drover/cli/stored_run.hpp"
 #include "drover/cli/version.hpp"
 #include "drover/journal/run_records.hpp"
@@ -53,7 +54,7 @@ OpenRun begin_run(const RunInvocation& invocation) {
                       {run_id, version(), support::wall_now(), fs::current_path().string(), encode_input(stored),
                        storable_options(invocation.settings)},
                       database_options(options));
-  OpenRun run{directory, std::move(lock), nullptr, std::move(source), "", core::TaskId(1), true, ""};
+  OpenRun run{directory, std::move(lock), nullptr, std::move(source), "", true, ""};
   run.journal = std::make_unique<journal::SqliteJournal>(directory, database_options(options), version());
   run.is_input_safe = stored.can_be_read_again || stored.is_spooled;
   if (input.stdin_spool) input.stdin_spool->open(directory.path());
@@ -155,15 +156,13 @@ std::string rerun_condition(const RunOptions& options) {
 OpenRun take_up_run(const RunInvocation& invocation) {
   const RunOptions& options = invocation.options;
   const journal::RunDirectory directory = journal::RunDirectory::open(options.resumed_dir());
-  OpenRun run{
-      directory, journal::RunLock::acquire(directory, kLockPatience), nullptr, nullptr, "", core::TaskId(1), true, ""};
+  OpenRun run{directory, journal::RunLock::acquire(directory, kLockPatience), nullptr, nullptr, "", true, ""};
   run.journal = std::make_unique<journal::SqliteJournal>(directory, database_options(options), version());
   for (const core::UnfinishedTask& task : run.journal->start().unfinished)
     if (task.spec.kind == core::TaskKind::function)
       throw UsageError("the run in " + directory.path().string() +
                        " is that of a program, which alone can go on with it: start the program again");
   run.journal->set_options(storable_options(invocation.settings));
-  run.first_unshown = run.journal->first_unfinished();
   if (const std::string where = rerun_condition(options); !where.empty()) (void)run.journal->reopen(where);
   open_resumed_input(run, invocation);
   if (fs::current_path() != invocation.resumed->directory) run.workdir = invocation.resumed->directory;
@@ -193,7 +192,7 @@ std::string look_at_resumed_run(const RunOptions& options) {
   SQLite::Database database = journal::open_for_reading(run.database());
   const journal::Progress progress = journal::read_progress(database);
   const bool is_finished = progress.is_input_ended && progress.totals.unfinished() == 0;
-  return is_finished && !wants_more ? finished_text(run, progress.totals) : "";
+  return is_finished && !wants_more && is_all_printed(options, run) ? finished_text(run, progress.totals) : "";
 }
 
 }  // namespace drover::cli

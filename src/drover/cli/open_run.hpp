@@ -20,8 +20,6 @@ struct OpenRun {
   std::unique_ptr<runtime::TaskSource> source;
   /// Where commands run unless told otherwise; empty: where their worker was started.
   std::string workdir;
-  /// The outputs of tasks before this one were shown by the sessions before.
-  core::TaskId first_unshown{1};
   /// Whether another process could go on with the input where this one leaves it.
   bool is_input_safe = true;
   /// What users should know of how the run goes on; empty: nothing.

@@ -11,19 +11,22 @@ void Results::take_output(core::AttemptId attempt, std::string_view tag, core::S
 }
 
 void Results::keep_outputs(std::span<const core::AttemptId> attempts) {
-  for (const core::AttemptId attempt : attempts) kept_.emplace(attempt, store_.commit(attempt));
+  for (const core::AttemptId attempt : attempts) {
+    const journal::StoredOutput output = store_.commit(attempt);
+    kept_.emplace(attempt, Kept{output, output.is_empty() ? 0 : store_.index_end()});
+  }
   store_.flush();
 }
 
 void Results::deliver(const core::command::Deliver& delivery) {
-  journal::StoredOutput output;
-  if (const auto kept = kept_.extract(delivery.attempt)) output = kept.mapped();
+  Kept kept;
+  if (const auto found = kept_.extract(delivery.attempt)) kept = found.mapped();
   // With no attempt of its own, a task that ended still has its place in the order.
   const core::AttemptId attempt{delivery.task, delivery.attempt.n};
   const bool is_codes = functions_ != nullptr && functions_->deliver(delivery);
   const bool is_anothers = !is_codes && desk_.is_waited_for(delivery.owner);
-  if (is_anothers) desk_.deliver(delivery, output);
-  printer_.deliver(attempt, delivery.tag, is_anothers ? journal::StoredOutput{} : output);
+  if (is_anothers) desk_.deliver(delivery, kept.output);
+  printer_.deliver({attempt, delivery.tag, is_anothers ? journal::StoredOutput{} : kept.output, kept.index_end});
 }
 
 void Results::discard_output(core::AttemptId attempt) {

@@ -31,7 +31,11 @@ class Results final : public runtime::ResultSink {
   Printer& printer_;
   runtime::ControlDesk& desk_;
   runtime::FunctionDesk* functions_;
-  std::map<core::AttemptId, journal::StoredOutput> kept_;  ///< between keep_outputs() and deliver()
+  struct Kept {
+    journal::StoredOutput output;
+    std::uint64_t index_end = 0;
+  };
+  std::map<core::AttemptId, Kept> kept_;  ///< between keep_outputs() and deliver()
 };
 
 }  // namespace drover::cli

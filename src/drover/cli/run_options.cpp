@@ -260,6 +260,7 @@ void declare_record(CLI::App& app, RunOptions& options) {
       ->type_name("DIR")
       ->group(kRecordGroup);
   app.add_flag(kSameStdinOption, options.is_stdin_same)->group("");
+  app.add_flag(kRolloverOption, options.is_rollover)->group("");
   app.add_option("--resume-failed", options.resume_failed, "The same, and run those that failed again")
       ->type_name("DIR")
       ->group(kRecordGroup);

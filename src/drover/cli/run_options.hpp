@@ -82,7 +82,9 @@ struct RunOptions {
   std::string resume_failed;  ///< the same, and tasks that failed run again
   std::string rerun;          ///< SQL condition: so do these
   ChangedInput changed_input = ChangedInput::refuse;
-  bool is_stdin_same = false;  ///< it still is what the run was started with: the supervisor's word
+  // The supervisor's word:
+  bool is_stdin_same = false;  ///< standard input still is what the run was started with
+  bool is_rollover = false;    ///< standard output is what the session before had
   std::string joblog_import;
 
   [[nodiscard]] bool is_resume() const { return !resume.empty() || !resume_failed.empty(); }
@@ -91,6 +93,7 @@ struct RunOptions {
 
 /// How the supervisor says so; not for users.
 inline constexpr const char* kSameStdinOption = "--same-stdin";
+inline constexpr const char* kRolloverOption = "--rollover";
 
 /// Declares all of them on a subcommand, with their help and their limits. `options` outlives it.
 void declare_run_options(CLI::App& app, RunOptions& options);

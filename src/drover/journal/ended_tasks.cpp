@@ -54,6 +54,23 @@ std::string describe(SQLite::Database& database, core::TaskId task) {
   return text;
 }
 
+constexpr const char* kSelectEnded = "SELECT id, coalesce(attempt, 0), coalesce(tag, command, '') FROM tasks ";
+
+/// From a row of kSelectEnded, without its output.
+EndedTask ended_task(SQLite::Statement& row) {
+  const core::TaskId id(static_cast<std::uint64_t>(row.getColumn(0).getInt64()));
+  return {{id, row.getColumn(1).getUInt()}, row.getColumn(2).getString(), {}};
+}
+
+/// Whether the entry is that of the task's own attempt.
+bool set_output(EndedTask& task, const LocatedEntry& located) {
+  if (located.entry.attempt != task.attempt) return false;
+  task.output = located.entry.output;
+  task.index_begin = located.begin;
+  task.index_end = located.end;
+  return true;
+}
+
 }  // namespace
 
 std::function<bool(core::AttemptId)> recorded_ends(const RunDirectory& run) {
@@ -75,25 +92,37 @@ std::function<std::string(core::TaskId)> task_history(const RunDirectory& run) {
 
 void for_each_ended(const RunDirectory& run, const std::filesystem::path& outputs, core::TaskId first,
                     const std::function<bool(const EndedTask&)>& visit) {
-  std::unordered_map<core::TaskId, OutputEntry> entries;
-  read_index(index_path(outputs), [&](const OutputEntry& entry) {
-    if (entry.attempt.task >= first) entries[entry.attempt.task] = entry;
+  std::unordered_map<core::TaskId, LocatedEntry> entries;
+  read_index(index_path(outputs), 0, [&](const LocatedEntry& located) {
+    if (located.entry.attempt.task >= first) entries[located.entry.attempt.task] = located;
   });
   reading(run, [&] {
     SQLite::Database database = open_for_reading(run.database());
     SQLite::Statement select(database,
-                             "SELECT id, coalesce(attempt, 0), coalesce(tag, command, '') FROM tasks "
-                             "WHERE id >= ? AND state <> 'unfinished' ORDER BY id");
+                             std::string(kSelectEnded) + "WHERE id >= ? AND state <> 'unfinished' ORDER BY id");
     select.bind(1, static_cast<std::int64_t>(first.value));
     while (select.executeStep()) {
-      EndedTask task;
-      task.attempt = {core::TaskId(static_cast<std::uint64_t>(select.getColumn(0).getInt64())),
-                      select.getColumn(1).getUInt()};
-      task.tag = select.getColumn(2).getString();
-      const auto entry = entries.find(task.attempt.task);
-      if (entry != entries.end() && entry->second.attempt == task.attempt) task.output = entry->second.output;
+      EndedTask task = ended_task(select);
+      if (const auto found = entries.find(task.attempt.task); found != entries.end()) set_output(task, found->second);
       if (!visit(task)) break;
     }
+    return 0;
+  });
+}
+
+void for_each_stored(const RunDirectory& run, const std::filesystem::path& outputs, std::uint64_t index_begin,
+                     const std::function<void(const EndedTask&)>& visit) {
+  reading(run, [&] {
+    SQLite::Database database = open_for_reading(run.database());
+    SQLite::Statement select(database, std::string(kSelectEnded) + "WHERE id = ? AND state <> 'unfinished'");
+    read_index(index_path(outputs), index_begin, [&](const LocatedEntry& located) {
+      select.bind(1, static_cast<std::int64_t>(located.entry.attempt.task.value));
+      if (select.executeStep()) {
+        EndedTask task = ended_task(select);
+        if (set_output(task, located)) visit(task);
+      }
+      select.reset();
+    });
     return 0;
   });
 }

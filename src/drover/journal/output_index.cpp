@@ -101,14 +101,19 @@ void append_entry(std::string& lines, const OutputEntry& entry) {
   lines += '\n';
 }
 
-void read_index(const fs::path& path, const std::function<void(const OutputEntry&)>& visit) {
+void read_index(const fs::path& path, std::uint64_t begin, const std::function<void(const LocatedEntry&)>& visit) {
   std::ifstream index(path);
   if (!index) throw file_error("read", path, errno);
   std::string line;
   std::getline(index, line);
   check_header(path, line);
-  while (std::getline(index, line) && !index.eof())
-    if (const auto entry = parse_entry(line)) visit(*entry);
+  begin = std::max<std::uint64_t>(begin, kOutputIndexHeader.size());
+  index.seekg(static_cast<std::streamoff>(begin));
+  while (std::getline(index, line) && !index.eof()) {
+    const std::uint64_t end = begin + line.size() + 1;
+    if (const auto entry = parse_entry(line)) visit({*entry, begin, end});
+    begin = end;
+  }
   if (index.bad()) throw file_error("read", path, EIO);
 }
 
@@ -122,7 +127,7 @@ std::optional<LocatedEntry> find_last_entry(const fs::path& path, const std::fun
   while (const std::optional<std::string> line = lines.next()) {
     const auto entry = parse_entry(*line);
     if (!entry) continue;
-    if (accept(*entry)) return LocatedEntry{*entry, lines.end() + 1};
+    if (accept(*entry)) return LocatedEntry{*entry, lines.end() - line->size(), lines.end() + 1};
     reject(*entry);
   }
   return std::nullopt;

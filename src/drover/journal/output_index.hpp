@@ -23,15 +23,18 @@ struct OutputEntry {
 
 void append_entry(std::string& lines, const OutputEntry& entry);
 
-/// Reads an index from its beginning; a torn last line is left out. A task that was taken up again may
-/// have several entries, of which the last counts. Throws Error if it cannot be read.
-void read_index(const std::filesystem::path& path, const std::function<void(const OutputEntry&)>& visit);
-
-/// An entry and where its line ends.
+/// An entry and where its line lies in the file.
 struct LocatedEntry {
   OutputEntry entry;
+  std::uint64_t begin = 0;
   std::uint64_t end = 0;
 };
+
+/// Reads an index from its beginning, or from where a line begins; a torn last line is left out. A task
+/// that was taken up again may have several entries, of which the last counts. Throws Error if it
+/// cannot be read.
+void read_index(const std::filesystem::path& path, std::uint64_t begin,
+                const std::function<void(const LocatedEntry&)>& visit);
 
 /// The last entry that `accept` accepts, reading from the end; those behind it are told to `reject`.
 /// None if there is no such entry. Throws Error if the file cannot be read or is no index.

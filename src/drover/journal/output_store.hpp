@@ -50,6 +50,9 @@ class OutputStore {
   /// per-task files a file is complete once its task is in the index.
   [[nodiscard]] StoredOutput commit(core::AttemptId attempt);
 
+  /// Where the index ends: behind the line of the attempt that was committed last.
+  [[nodiscard]] std::uint64_t index_end() const { return index_.size(); }
+
   /// Drops what the attempt wrote, if anything.
   void discard(core::AttemptId attempt);
 

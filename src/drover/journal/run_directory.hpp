@@ -28,6 +28,8 @@ class RunDirectory {
   [[nodiscard]] std::filesystem::path events() const { return path_ / "events.jsonl"; }
   /// The number of the Slurm job that the run's master is in, if it is in one.
   [[nodiscard]] std::filesystem::path slurm_job() const { return path_ / "slurm-job"; }
+  /// How far outputs have been printed.
+  [[nodiscard]] std::filesystem::path printed() const { return path_ / "printed"; }
   [[nodiscard]] std::filesystem::path outputs() const { return path_ / "outputs"; }
 
  private:

@@ -68,7 +68,7 @@ class Outputs {
     store_.append(attempt, Stream::err, err);
     const StoredOutput output = store_.commit(attempt);
     store_.flush();
-    printer.deliver(attempt, "tag", output);
+    printer.deliver({attempt, "tag", output});
   }
   [[nodiscard]] Printer printer(int out_fd, int err_fd, PrinterOptions options = {}) {
     options.out_fd = out_fd;
@@ -287,7 +287,7 @@ TEST_CASE("stored output that cannot be read is an error, not silence") {
   Outputs outputs;
   Pipe out;
   Printer printer = outputs.printer(out.writer.get(), out.writer.get());
-  printer.deliver({TaskId(1), 1}, "", {{0, 1'000'000}, {}});
+  printer.deliver({{TaskId(1), 1}, "", {{0, 1'000'000}, {}}});
   CHECK(printer.finish(kDeadline));
   REQUIRE(printer.failure());
   CHECK_THAT(printer.failure()->message, Catch::Matchers::Matches(".*shorter than was recorded.*"));
@@ -298,7 +298,7 @@ TEST_CASE("held-back outputs ask for no more input, and do not count as behind")
   Pipe out;
   Printer printer = outputs.printer(out.writer.get(), out.writer.get(), {.form = {.keep_order = true}});
   for (std::uint64_t task = 2; task <= 500'002; ++task) {
-    printer.deliver({TaskId(task), 0}, "", {});
+    printer.deliver({{TaskId(task), 0}, "", {}});
     if (task == 500'001) {
       CHECK(eventually([&] { return !printer.is_behind(); }));
       CHECK_FALSE(printer.is_holding_back());

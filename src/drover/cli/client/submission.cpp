@@ -107,8 +107,9 @@ void Submission::take(const control::reply::Submitted& submitted) {
 
 void Submission::take(control::reply::TaskResult result) {
   if (printer_)
-    printer_->deliver({result.task, result.attempt}, result.tag,
-                      {{result.out.offset, result.out.length}, {result.err.offset, result.err.length}});
+    printer_->deliver({{result.task, result.attempt},
+                       result.tag,
+                       {{result.out.offset, result.out.length}, {result.err.offset, result.err.length}}});
   if (result.how != core::TaskEnd::succeeded && failures_.size() < kMostFailures)
     failures_.push_back(std::move(result));
 }

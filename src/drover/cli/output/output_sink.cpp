@@ -40,6 +40,13 @@ OutputSink::OutputSink(int fd, int stop_fd, TerminalLine& line)
 }
 
 void OutputSink::append(std::string_view bytes) {
+  if (num_to_skip_ > 0 && is_open_) {
+    flush();  // what comes before it is written before it
+    const std::string_view skipped = bytes.substr(0, num_to_skip_);
+    num_to_skip_ -= skipped.size();
+    num_written_ += skipped.size();
+    bytes.remove_prefix(skipped.size());
+  }
   while (is_open_ && !bytes.empty()) {
     const std::string_view part = bytes.substr(0, kMaxBuffer - buffer_.size());
     buffer_ += part;
@@ -55,6 +62,8 @@ void OutputSink::flush() {
     const ssize_t n = write_some(left.substr(0, max_write_));
     if (n >= 0) {
       left.remove_prefix(static_cast<std::size_t>(n));
+      num_written_ += static_cast<std::size_t>(n);
+      if (on_written_) on_written_();
     } else if (errno != EINTR && errno != EAGAIN) {
       error_ = errno;
       is_open_ = false;

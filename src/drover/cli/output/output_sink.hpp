@@ -1,6 +1,8 @@
 // Where printed output goes: a terminal, a pipe, a file, and none of them to be trusted.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,6 +24,15 @@ class OutputSink {
   void append(std::string_view bytes);
   void flush();
 
+  /// Of what is appended next, so many bytes are taken as written: they were, by another process.
+  void skip(std::uint64_t num_bytes) { num_to_skip_ = num_bytes; }
+
+  /// Bytes since the beginning.
+  [[nodiscard]] std::uint64_t num_appended() const { return num_written_ + buffer_.size(); }
+  [[nodiscard]] std::uint64_t num_written() const { return num_written_; }
+  /// Called whenever some have been written.
+  void on_written(std::function<void()> callback) { on_written_ = std::move(callback); }
+
   /// False once a write has failed or was stopped.
   [[nodiscard]] bool is_open() const { return is_open_; }
   /// The errno with which a write failed.
@@ -40,6 +51,9 @@ class OutputSink {
   bool is_terminal_ = false;
   std::size_t max_write_;
   std::string buffer_;
+  std::uint64_t num_to_skip_ = 0;
+  std::uint64_t num_written_ = 0;
+  std::function<void()> on_written_;
   bool is_open_ = true;
   std::optional<int> error_;
 };

@@ -1,5 +1,6 @@
 #include "drover/cli/output/presenter.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace drover::cli {
@@ -16,32 +17,58 @@ std::size_t index(core::Stream stream) {
 
 }  // namespace
 
-Presenter::Presenter(const PresenterOptions& options, journal::OutputReader reader, OutputSink& out, OutputSink& err)
-    : options_(options), reader_(std::move(reader)), out_(out), err_(err), next_(options.first_task) {}
+Presenter::Presenter(const PresenterOptions& options, journal::OutputReader reader, OutputSink& out, OutputSink& err,
+                     PrintedMark* mark)
+    : options_(options),
+      reader_(std::move(reader)),
+      out_(out),
+      err_(err),
+      mark_(mark),
+      next_(options.first_task),
+      index_end_(options.index_end),
+      printed_end_(options.index_end) {}
 
 void Presenter::deliver(Delivery delivery) {
   if (finish_live(delivery)) delivery.output = {};
-  const core::TaskId task = delivery.attempt.task;
-  if (!options_.keep_order) return print(delivery);
-  if (task > next_) {
-    held_.insert_or_assign(task, std::move(delivery));
+  index_end_ = std::max(index_end_, delivery.index_end);
+  if (!options_.keep_order) {
+    print(delivery);
+    printed_end_ = index_end_;
+  } else if (delivery.attempt.task > next_) {
+    held_.insert_or_assign(delivery.attempt.task, std::move(delivery));
+    return;
+  } else if (delivery.attempt.task < next_) {
+    print(delivery);
+  } else {
+    print_next(delivery);
+    for (auto first = held_.begin(); first != held_.end() && first->first == next_; first = held_.erase(first))
+      print_next(first->second);
     return;
   }
+  note_place();
+}
+
+void Presenter::print_next(const Delivery& delivery) {
   print(delivery);
-  if (task < next_) return;
   ++next_.value;
-  for (auto first = held_.begin(); first != held_.end() && first->first == next_; first = held_.erase(first)) {
-    print(first->second);
-    ++next_.value;
-  }
+  note_place();
 }
 
 void Presenter::finish() {
   for (const auto& [task, delivery] : held_) print(delivery);
   held_.clear();
+  printed_end_ = index_end_;
+  note_place();
+}
+
+void Presenter::note_place() {
+  if (mark_ == nullptr) return;
+  mark_->reached({printed_end_, next_, {}}, {out_.num_appended(), &err_ == &out_ ? 0 : err_.num_appended()});
 }
 
 void Presenter::print(const Delivery& delivery) {
+  for (const core::Stream stream : kStreams)
+    if (const std::uint64_t num = delivery.num_printed.at(index(stream)); num > 0) sink(stream).skip(num);
   for (const core::Stream stream : kStreams) print_stored(delivery, stream);
 }
 

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "drover/cli/output/output_sink.hpp"
+#include "drover/cli/output/printed_mark.hpp"
 #include "drover/core/ids.hpp"
 #include "drover/core/stream.hpp"
 #include "drover/journal/output_reader.hpp"
@@ -25,6 +26,8 @@ struct PresenterOptions {
   bool tag = false;
   /// Where keep_order begins.
   core::TaskId first_task{1};
+  /// Where the line of the last output ends in the index that was printed by others.
+  std::uint64_t index_end = 0;
 };
 
 /// A task has ended.
@@ -33,6 +36,10 @@ struct Delivery {
   core::AttemptId attempt;
   std::string tag;
   journal::StoredOutput output;
+  /// Where its line in the index of outputs ends; 0 if it has none.
+  std::uint64_t index_end = 0;
+  /// Of this and what follows, so many bytes are known to have been printed.
+  StreamBytes num_printed{};
 };
 
 /// Bytes from a running attempt.
@@ -53,8 +60,9 @@ struct Chunk {
 /// others are printed as a whole when it is their turn.
 class Presenter {
  public:
-  /// `out` and `err` may be the same sink, and live longer than this.
-  Presenter(const PresenterOptions& options, journal::OutputReader reader, OutputSink& out, OutputSink& err);
+  /// `out` and `err` may be the same sink, and live longer than this; so does `mark`, which may be null.
+  Presenter(const PresenterOptions& options, journal::OutputReader reader, OutputSink& out, OutputSink& err,
+            PrintedMark* mark = nullptr);
 
   /// With keep_order every task is to be delivered once, from the first on, also those without output.
   /// Throws Error if the stored output cannot be read.
@@ -79,7 +87,10 @@ class Presenter {
   };
 
   [[nodiscard]] OutputSink& sink(core::Stream stream) { return stream == core::Stream::out ? out_ : err_; }
+  void print_next(const Delivery& delivery);
   void print(const Delivery& delivery);
+  /// What was delivered has been appended to the sinks, so far as it is not held back.
+  void note_place();
   void print_stored(const Delivery& delivery, core::Stream stream);
   void append_lines(OutputSink& to, std::string_view tag, std::string_view bytes, bool& is_at_line_start);
   void print_partial(OutputSink& to, std::string_view tag, LiveStream& stream);
@@ -93,7 +104,10 @@ class Presenter {
   journal::OutputReader reader_;
   OutputSink& out_;
   OutputSink& err_;
+  PrintedMark* mark_;
   core::TaskId next_;
+  std::uint64_t index_end_;    ///< all up to here has been printed, but for what is held back
+  std::uint64_t printed_end_;  ///< all up to here has been printed
   std::map<core::TaskId, Delivery> held_;
   std::map<core::TaskId, LiveAttempt> live_;
   std::size_t num_partial_bytes_ = 0;

@@ -37,6 +37,12 @@ std::optional<OutputSink> make_separate_err(const PrinterOptions& options, int s
   return std::make_optional<OutputSink>(options.err_fd, stop_fd, line);
 }
 
+std::optional<PrintedMark> make_mark(const PrinterOptions& options) {
+  if (options.mark.empty()) return std::nullopt;
+  return std::make_optional<PrintedMark>(options.mark,
+                                         PrintedPlace{options.form.index_end, options.form.first_task, {}});
+}
+
 PrintFailure write_failure(std::string_view stream, int errno_value) {
   return {system_error("cannot write to " + std::string(stream), errno_value).what(), errno_value == EPIPE};
 }
@@ -54,7 +60,13 @@ Printer::Printer(const PrinterOptions& options, journal::OutputReader reader, Te
       stop_fd_(make_stop_fd()),
       out_(options.out_fd, stop_fd_.get(), line),
       separate_err_(make_separate_err(options, stop_fd_.get(), line)),
-      presenter_(options.form, std::move(reader), out_, separate_err_ ? *separate_err_ : out_) {
+      mark_(make_mark(options)),
+      presenter_(options.form, std::move(reader), out_, separate_err_ ? *separate_err_ : out_,
+                 mark_ ? &*mark_ : nullptr) {
+  if (mark_) {
+    out_.on_written([this] { note_written(); });
+    if (separate_err_) separate_err_->on_written([this] { note_written(); });
+  }
   start_thread();
 }
 
@@ -76,9 +88,11 @@ void Printer::start_thread() {
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
-void Printer::deliver(core::AttemptId attempt, std::string_view tag, const journal::StoredOutput& output) {
-  if (options_.quiet || (output.is_empty() && !options_.form.keep_order && !options_.form.line_buffer)) return;
-  enqueue(Delivery{attempt, std::string(options_.form.tag ? tag : ""), output});
+void Printer::deliver(Delivery delivery) {
+  const bool is_nothing = delivery.output.is_empty() && delivery.index_end == 0;
+  if (options_.quiet || (is_nothing && !options_.form.keep_order && !options_.form.line_buffer)) return;
+  if (!options_.form.tag) delivery.tag.clear();
+  enqueue(std::move(delivery));
 }
 
 void Printer::chunk(core::AttemptId attempt, std::string_view tag, core::Stream stream, std::span<const char> bytes) {
@@ -112,9 +126,10 @@ std::optional<PrintFailure> Printer::failure() const {
   return failure_;
 }
 
-bool Printer::finish(std::chrono::milliseconds timeout) {
+bool Printer::finish(std::chrono::milliseconds timeout, Held held) {
   std::unique_lock lock(mutex_);
   is_closed_ = true;
+  held_at_end_ = held;
   changed_.notify_all();
   return changed_.wait_for(lock, timeout, [&] { return is_done_; });
 }
@@ -150,10 +165,12 @@ void Printer::run() {
     // Once a batch, whatever its size: neither a system call for each item nor output that waits.
     guarded([&] { flush(); });
   }
-  guarded([&] {
-    presenter_.finish();
-    flush();
-  });
+  if (held_at_end_ == Held::print) {
+    guarded([&] {
+      presenter_.finish();
+      flush();
+    });
+  }
   const std::lock_guard lock(mutex_);
   is_done_ = true;
   changed_.notify_all();
@@ -173,6 +190,12 @@ void Printer::present(Item& item) {
 void Printer::flush() {
   out_.flush();
   if (separate_err_) separate_err_->flush();
+  if (mark_) note_written();
+}
+
+/// Lines of running tasks are in none that is printed again.
+void Printer::note_written() {
+  mark_->wrote({out_.num_written(), separate_err_ ? separate_err_->num_written() : 0}, !options_.form.line_buffer);
 }
 
 void Printer::guarded(const std::function<void()>& step) {

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <filesystem>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -27,6 +28,8 @@ struct PrinterOptions {
   PresenterOptions form;
   /// Outputs are not printed; print() still is.
   bool quiet = false;
+  /// Where to keep how far outputs have been printed; empty: nowhere.
+  std::filesystem::path mark{};
   /// The descriptors to write to; they stay the caller's. If both are the same file or terminal, a
   /// task's stdout comes first and then its stderr.
   int out_fd = 1;
@@ -47,17 +50,18 @@ struct PrintFailure {
 /// SIGPIPE and all other signals are blocked in the thread.
 class Printer {
  public:
-  /// `line` outlives this.
+  enum class Held : std::uint8_t { print, leave };
+
+  /// `line` outlives this. Throws Error if the mark cannot be written.
   Printer(const PrinterOptions& options, journal::OutputReader reader, TerminalLine& line);
   /// Abandons what is not printed yet.
   ~Printer();
   Printer(const Printer&) = delete;
   Printer& operator=(const Printer&) = delete;
 
-  /// A task has ended. `attempt` is the one whose output is the task's (`n` 0: none). With keep_order
-  /// every task must be delivered, from 1 on, in any order, those without output too (also those that
-  /// others submitted or that ended before a resume).
-  void deliver(core::AttemptId attempt, std::string_view tag, const journal::StoredOutput& output);
+  /// A task has ended. With keep_order every task must be delivered, from the first on, in any order,
+  /// those without output too (also those that others submitted or that ended before a resume).
+  void deliver(Delivery delivery);
 
   /// Bytes from a running attempt; dropped unless line_buffer is set. All chunks of an attempt come
   /// before its delivery, and none from an attempt that has been superseded.
@@ -77,9 +81,10 @@ class Printer {
   /// Set once printing has failed; all that is delivered from then on is dropped.
   [[nodiscard]] std::optional<PrintFailure> failure() const;
 
-  /// Nothing more will be delivered. Waits until all is printed, or printing has failed, but no longer
+  /// Nothing more will be delivered; what is held back for tasks that were not delivered is printed, or
+  /// left to the session that goes on. Waits until all is printed, or printing has failed, but no longer
   /// than `timeout`; false if there is more to print: call it again, or abandon().
-  [[nodiscard]] bool finish(std::chrono::milliseconds timeout);
+  [[nodiscard]] bool finish(std::chrono::milliseconds timeout, Held held = Held::print);
 
   /// Stops at once, in the middle of an output if need be.
   void abandon();
@@ -87,6 +92,7 @@ class Printer {
  private:
   using Item = std::variant<Delivery, Chunk, std::string>;
 
+  void note_written();
   void enqueue(Item item);
   void start_thread();
   void run();
@@ -102,6 +108,7 @@ class Printer {
   support::UniqueFd stop_fd_;  ///< an eventfd, readable once abandoned
   OutputSink out_;
   std::optional<OutputSink> separate_err_;  ///< none if stderr is where stdout is
+  std::optional<PrintedMark> mark_;
   Presenter presenter_;
   bool is_printing_ = true;  ///< as the sinks and the presenter, the thread's alone
 
@@ -114,6 +121,7 @@ class Printer {
   std::deque<Item> queue_;
   std::optional<PrintFailure> failure_;
   bool is_closed_ = false;
+  Held held_at_end_ = Held::print;
   bool is_done_ = false;
 
   std::thread thread_;
