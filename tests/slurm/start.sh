@@ -6,10 +6,13 @@ set -euo pipefail
 dir=$1 nodes=${2:-3} cpus=${3:-2}
 mkdir -p "$dir"/{state,spool,log,run,tmp}
 chmod 755 "$dir"
+# Another of these may be running.
+port=16831
+while (: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + nodes + 1)); done
 cat >"$dir/slurm.conf" <<CONF
 ClusterName=local
 SlurmctldHost=$(hostname)(127.0.0.1)
-SlurmctldPort=16817
+SlurmctldPort=$port
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
@@ -45,7 +48,7 @@ SlurmdTimeout=20
 MessageTimeout=10
 JobRequeue=1
 TmpFS=$dir/tmp/%n
-NodeName=n[1-$nodes] NodeHostname=n[1-$nodes] NodeAddr=127.0.0.1 Port=[17001-$((17000 + nodes))] CPUs=$cpus State=UNKNOWN
+NodeName=n[1-$nodes] NodeHostname=n[1-$nodes] NodeAddr=127.0.0.1 Port=[$((port + 1))-$((port + nodes))] CPUs=$cpus State=UNKNOWN
 PartitionName=main Nodes=n[1-$nodes] Default=YES MaxTime=INFINITE State=UP PriorityTier=10 OverSubscribe=NO PreemptMode=requeue
 PartitionName=high Nodes=n[1-$nodes] MaxTime=INFINITE State=UP PriorityTier=100 PreemptMode=off
 CONF
