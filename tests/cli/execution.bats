@@ -45,6 +45,20 @@ load lib
   done
 }
 
+@test "the summary says how to run again what failed" {
+  for start in "${starts[@]}"; do
+    rm -f marks fixed-*
+    # shellcheck disable=SC2016  # for the task's shell
+    capture "$start" --run-dir "run-$start" --env EXTRA=e 'echo {} $EXTRA >>marks; test -e fixed-{}' ::: a b c
+    exits 3
+    touch fixed-a fixed-b
+    capture bash -c "PATH=$(dirname "$DROVER"):\$PATH; $(sed -n 's/^  to run just those again: //p' err)"
+    exits 1
+    [ "$(sort marks | uniq -c | tr -s ' \n' ' ')" = ' 2 a e 2 b e 2 c e ' ]
+    [ "$(sqlite3 -readonly "run-$start/run.db" "SELECT group_concat(state, ' ') FROM tasks")" = 'succeeded succeeded failed' ]
+  done
+}
+
 @test "100 failures are 100, and more are 101" {
   capture locally --slots 8 'false {}' ::: $(seq 100)
   exits 100

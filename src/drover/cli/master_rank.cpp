@@ -366,7 +366,7 @@ Batch::Batch(const RunInvocation& invocation, runtime::SupervisorLink* superviso
       functions_(make_function_desk(invocation, transport)),
       results_(store_, printing_.printer(), desk_, functions_.get()),
       progress_(line_, started_),
-      summary_(run_.path() / "failed.tasks", started_),
+      summary_(started_),
       notices_(line_, options_.quiet, support::format_duration(options_.worker_wait)),
       json_(printing_.printer()) {
   log_to(run_.path() / "drover.log", options_.log_level);
@@ -441,7 +441,7 @@ void Batch::print_summary(const runtime::RunEnd& end) {
   // A program has its failures as exceptions.
   const bool is_news = invocation_.program == nullptr && end.counts.unsuccessful() > 0;
   if (options_.quiet && !is_news && !end.stop_reason) return;
-  const std::string text = summary_.text(end, run_.path(), rerun_command(invocation_.settings, supervisor_ == nullptr));
+  const std::string text = summary_.text(end, run_.path(), rerun_command(run_.path(), supervisor_ == nullptr));
   std::fputs(text.c_str(), stderr);
 }
 

@@ -3,7 +3,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
-#include <set>
 #include <string_view>
 
 #include "drover/cli/input/shell_quote.hpp"
@@ -31,27 +30,14 @@ std::string program_name() {
   return shell_quote(self.string());
 }
 
-std::vector<Setting> repeated(const std::vector<Setting>& settings) {
-  static const std::set<std::string> kOfTheRun{"run-dir",       "continue", "null",          "colsep",       "resume",
-                                               "resume-failed", "rerun",    "joblog-import", "changed-input"};
-  std::vector<Setting> repeated;
-  for (Setting setting : settings) {
-    if (kOfTheRun.contains(setting.name)) continue;
-    if (setting.name == "output-dir")
-      for (std::string& directory : setting.values) directory += "-rerun";
-    repeated.push_back(std::move(setting));
-  }
-  return repeated;
-}
-
 }  // namespace
 
-std::string rerun_command(const std::vector<Setting>& settings, bool by_launcher) {
+std::string rerun_command(const fs::path& run_dir, bool by_launcher) {
   std::string command;
   const std::optional<LauncherProcess> launcher = by_launcher ? find_launcher_process() : std::nullopt;
   if (launcher)
     for (const std::string& word : launcher->words) command += shell_quote(word) + " ";
-  return command + program_name() + " run" + command_line_options(repeated(settings)) + " -0 ";
+  return command + program_name() + " run --resume-failed " + shell_quote(run_dir.string());
 }
 
 }  // namespace drover::cli

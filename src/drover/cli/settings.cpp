@@ -13,7 +13,6 @@
 #include <iterator>
 #include <set>
 
-#include "drover/cli/input/shell_quote.hpp"
 #include "drover/cli/options_file.hpp"
 #include "drover/support/error.hpp"
 
@@ -174,20 +173,6 @@ std::string describe_origin(const Setting& setting) {
       return "default";
   }
   return "";
-}
-
-std::string command_line_options(const std::vector<Setting>& settings) {
-  std::string line;
-  for (const Setting& setting : settings) {
-    if (setting.origin != Setting::Origin::command_line) continue;
-    for (const std::string& value : setting.values) {
-      if (setting.is_flag)
-        line += " --" + setting.name + (value == "true" ? "" : "=" + value);
-      else
-        line += " --" + setting.name + " " + shell_quote(value);
-    }
-  }
-  return line;
 }
 
 }  // namespace drover::cli

@@ -33,7 +33,4 @@ void take_environment(CLI::App& app);
 /// "command line", "environment: DROVER_SLOTS", "drover.toml:3", "default".
 [[nodiscard]] std::string describe_origin(const Setting& setting);
 
-/// The options that the command line set, as it would be typed again; without positional arguments.
-[[nodiscard]] std::string command_line_options(const std::vector<Setting>& settings);
-
 }  // namespace drover::cli

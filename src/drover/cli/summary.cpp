@@ -2,13 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstdio>
 
-#include "drover/cli/input/shell_quote.hpp"
 #include "drover/core/outcome.hpp"
 #include "drover/support/duration.hpp"
-#include "drover/support/error.hpp"
 
 namespace drover::cli {
 
@@ -70,8 +67,7 @@ void Summary::on_turn(const core::Scheduler& scheduler, core::Time now) {
 
 void Summary::on(const core::fact::TaskAccepted& fact) {
   Unfinished& task = unfinished_[fact.task];
-  task.is_command = fact.spec.kind == core::TaskKind::command;
-  task.command = task.is_command ? repeatable(fact.spec) : fact.spec.tag;
+  task.command = fact.spec.kind == core::TaskKind::command ? repeatable(fact.spec) : fact.spec.tag;
 }
 
 void Summary::on(const core::fact::WorkerJoined& fact) {
@@ -100,15 +96,7 @@ void Summary::on(const core::fact::AttemptLost& fact) {
 void Summary::on(const core::fact::TaskEnded& fact) {
   auto task = unfinished_.extract(fact.task);
   if (fact.how == core::TaskEnd::succeeded || !task) return;
-  if (task.mapped().is_command) add_failed_task(task.mapped().command);
   if (failures_.size() < kMostFailuresShown) failures_.push_back({fact.task, std::move(task.mapped())});
-}
-
-void Summary::add_failed_task(const std::string& command) {
-  if (!failed_tasks_.is_open()) failed_tasks_.open(failed_tasks_path_, std::ios::binary | std::ios::trunc);
-  failed_tasks_.write(command.c_str(), static_cast<std::streamsize>(command.size() + 1));
-  failed_tasks_.flush();
-  if (!failed_tasks_) throw system_error("cannot write '" + failed_tasks_path_.string() + "'", errno);
 }
 
 std::string Summary::failures_text() const {
@@ -136,8 +124,7 @@ std::string Summary::text(const runtime::RunEnd& end, const std::filesystem::pat
   text += "; see " + run_dir.string() + "\n" + failures_text();
   if (counts.unsuccessful() > failures_.size())
     text += "  and " + std::to_string(counts.unsuccessful() - failures_.size()) + " more: see joblog.tsv there\n";
-  if (failed_tasks_.is_open())
-    text += "  to run just those again: " + rerun_command + shell_quote(failed_tasks_path_.string()) + "\n";
+  if (counts.unsuccessful() > 0) text += "  to run just those again: " + rerun_command + "\n";
   return text;
 }
 

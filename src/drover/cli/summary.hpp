@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -13,26 +12,23 @@
 
 namespace drover::cli {
 
-/// Gathers what the summary needs, and writes the commands of the tasks that failed to a file that
-/// `drover run -0` takes. Memory is bounded by the tasks under way and the failures that are shown.
+/// Gathers what the summary needs. Memory is bounded by the tasks under way and the failures that are
+/// shown.
 class Summary final : public runtime::Observer {
  public:
-  /// `failed_tasks` is created with the first failure. Throws Error from on_facts() if it cannot be.
-  Summary(std::filesystem::path failed_tasks, core::Time started)
-      : failed_tasks_path_(std::move(failed_tasks)), started_(started), changed_(started) {}
+  explicit Summary(core::Time started) : started_(started), changed_(started) {}
 
   void on_facts(std::span<const core::Fact> facts, core::WallMicros now) override;
   void on_turn(const core::Scheduler& scheduler, core::Time now) override;
 
   /// Several lines for people, each with its newline: counts, time, utilisation, the first failures
-  /// with their last line of stderr, and how to run just those again: `rerun_command` and the file.
+  /// with their last line of stderr, and `rerun_command`, which runs just those again.
   [[nodiscard]] std::string text(const runtime::RunEnd& end, const std::filesystem::path& run_dir,
                                  const std::string& rerun_command) const;
 
  private:
   struct Unfinished {
     std::string command;  ///< of a function, what it is called
-    bool is_command = true;
     std::string host;
     std::string outcome;
     std::string stderr_tail;
@@ -50,11 +46,8 @@ class Summary final : public runtime::Observer {
   void on(const core::fact::TaskEnded& fact);
   template <class Other>
   void on(const Other&) {}
-  void add_failed_task(const std::string& command);
   [[nodiscard]] std::string failures_text() const;
 
-  std::filesystem::path failed_tasks_path_;
-  std::ofstream failed_tasks_;
   core::Time started_;
   core::Time changed_;
   std::unordered_map<core::TaskId, Unfinished> unfinished_;
