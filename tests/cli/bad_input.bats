@@ -132,6 +132,17 @@ load lib
   lacks -q survives err
 }
 
+@test "where nothing can be written, nothing is begun" {
+  mkdir fixed
+  mount -t tmpfs -o ro none fixed 2>/dev/null || skip "a read-only file system cannot be mounted here"
+  for start in "${starts[@]}"; do
+    capture "$start" --run-dir fixed/run 'touch begun # {}' ::: a
+    { exits 125 && says "cannot create directory '$PWD/fixed/run'" 'choose a place that can be written'; } || { umount fixed; return 1; }
+  done
+  umount fixed
+  [ ! -e begun ]
+}
+
 @test "a full disk under the run directory stops the run with what is to be done" {
   mkdir small
   mount -t tmpfs -o size=2m none small 2>/dev/null || skip "a small file system cannot be mounted here"

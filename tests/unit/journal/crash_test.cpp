@@ -119,6 +119,41 @@ std::uint64_t num_cuts(std::uint64_t usual) {
 
 }  // namespace
 
+TEST_CASE("a disk that fails is an error that says so, and what was not safe follows once it works") {
+  for (const bool is_local : {true, false}) {
+    LoggingVfs vfs;
+    const TemporaryDirectory base;
+    const RunDirectory run = RunDirectory::create(base / "run");
+    const DatabaseOptions options{Durability::normal, is_local, vfs.name()};
+    create_run(run, {"id", "1.0", 1, "/", "{}", {}}, options);
+    SqliteJournal journal(run, options, "1.0");
+    ReferenceRun reference(17, {.num_tasks = kNumTasks}, {});
+    Time now(1s);
+    std::size_t num_turns = 0;
+    std::size_t num_safe = 0;
+    const auto record_until = [&](std::size_t num) {
+      while (num_turns < num) {
+        std::vector<Fact> facts = reference.step();
+        if (facts.empty()) continue;
+        journal.record({std::move(facts), 0});
+        ++num_turns;
+        num_safe += journal.commit(now += 100ms).size();
+      }
+    };
+    record_until(50);
+    const std::size_t num_before = num_safe;
+    CHECK(num_before > 0);
+    vfs.fail_writes(true);
+    CHECK_THROWS_WITH(record_until(100), Catch::Matchers::Matches(".*run\.db.*I/O error.*"));
+    CHECK_THROWS_AS(journal.flush(), drover::Error);
+    CHECK(num_safe == num_before);
+    vfs.fail_writes(false);
+    num_safe += journal.flush().size();
+    CHECK(num_safe == num_turns);
+    CHECK(query_text(run, "SELECT count(*) FROM tasks") == std::to_string(reference.scheduler().counts().accepted));
+  }
+}
+
 TEST_CASE("whatever write a process dies in, the run goes on from there to one record a task") {
   for (const bool is_local : {true, false}) {
     const DatabaseOptions options{Durability::normal, is_local, ""};

@@ -43,6 +43,7 @@ LoggingVfs::LoggingVfs() : base_(sqlite3_vfs_find(nullptr)), vfs_(*base_) {
   };
   methods_.xWrite = [](sqlite3_file* f, const void* from, int num, sqlite3_int64 at) {
     File& file = File::of(f);
+    if (file.vfs->fails_writes_) return SQLITE_IOERR_WRITE;
     file.vfs->log_.emplace_back(Write{file.path, at, {static_cast<const char*>(from), static_cast<std::size_t>(num)}});
     return file.real()->pMethods->xWrite(file.real(), from, num, at);
   };

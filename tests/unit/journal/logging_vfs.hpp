@@ -52,6 +52,9 @@ class LoggingVfs {
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] const std::vector<FileOperation>& log() const { return log_; }
 
+  /// From now on every write is an I/O error, until told otherwise.
+  void fail_writes(bool fail) { fails_writes_ = fail; }
+
  private:
   struct File;
   static int open(sqlite3_vfs* vfs, const char* path, sqlite3_file* file, int flags, int* out_flags);
@@ -62,6 +65,7 @@ class LoggingVfs {
   sqlite3_vfs vfs_;
   sqlite3_io_methods methods_{};
   std::vector<FileOperation> log_;
+  bool fails_writes_ = false;
 };
 
 /// Makes in `to` what the first `num` operations, all on files in `from`, left there when the process
