@@ -144,7 +144,7 @@ TEST_CASE("a disk that fails is an error that says so, and what was not safe fol
     const std::size_t num_before = num_safe;
     CHECK(num_before > 0);
     vfs.fail_writes(true);
-    CHECK_THROWS_WITH(record_until(100), Catch::Matchers::Matches(".*run\.db.*I/O error.*"));
+    CHECK_THROWS_WITH(record_until(100), Catch::Matchers::Matches(".*run\\.db.*I/O error.*"));
     CHECK_THROWS_AS(journal.flush(), drover::Error);
     CHECK(num_safe == num_before);
     vfs.fail_writes(false);
