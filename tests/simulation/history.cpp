@@ -7,7 +7,6 @@
 namespace drover::simulation {
 
 using core::AttemptId;
-using core::TaskEnd;
 using core::TaskId;
 using core::WorkerId;
 using test::text;

@@ -5,6 +5,7 @@
 #include <optional>
 #include <system_error>
 
+#include "drover/journal/append_file.hpp"
 #include "drover/journal/ended_tasks.hpp"
 #include "drover/journal/output_paths.hpp"
 
@@ -29,11 +30,7 @@ PrinterOptions printer_options(const RunOptions& options, const OpenRun& run, co
   const core::TaskId first = std::min(before.next_task, run.journal->first_unfinished());
   printer.form = {options.line_buffer, options.keep_order, options.tag, first, before.index_end};
   printer.quiet = options.quiet || options.json || !options.output_dir.empty();
-  if (printer.quiet) {
-    fs::remove(run.directory.printed());
-  } else {
-    printer.mark = run.directory.printed();
-  }
+  if (!printer.quiet) printer.mark = run.directory.printed();
   return printer;
 }
 
@@ -57,7 +54,9 @@ OutputPrinting::OutputPrinting(const RunOptions& options, const OpenRun& run, co
       store_(store),
       before_(printed_before(options, run, store)),
       options_(printer_options(options, run, before_)),
-      printer_(options_, store.reader(), line) {}
+      printer_(options_, store.reader(), line) {
+  if (options_.quiet) journal::remove_file(run.directory.printed());
+}
 
 void OutputPrinting::print_what_was_not() {
   if (options_.quiet) return;

@@ -27,14 +27,15 @@ class Results final : public runtime::ResultSink {
   [[nodiscard]] bool is_reader_gone() const override;
 
  private:
-  journal::OutputStore& store_;
-  Printer& printer_;
-  runtime::ControlDesk& desk_;
-  runtime::FunctionDesk* functions_;
   struct Kept {
     journal::StoredOutput output;
     std::uint64_t index_end = 0;
   };
+
+  journal::OutputStore& store_;
+  Printer& printer_;
+  runtime::ControlDesk& desk_;
+  runtime::FunctionDesk* functions_;
   std::map<core::AttemptId, Kept> kept_;  ///< between keep_outputs() and deliver()
 };
 

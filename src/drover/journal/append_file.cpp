@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <system_error>
 #include <utility>
 
 namespace drover::journal {
@@ -57,6 +58,12 @@ support::UniqueFd open_file(const std::filesystem::path& path, int flags) {
     if (fd) return fd;
     if (errno != EINTR) throw file_error((flags & O_CREAT) != 0 ? "create" : "open", path, errno);
   }
+}
+
+void remove_file(const std::filesystem::path& path) {
+  std::error_code error;
+  std::filesystem::remove(path, error);
+  if (error) throw file_error("remove", path, error.value());
 }
 
 void write_at(int fd, const std::filesystem::path& path, std::string_view bytes, std::uint64_t offset) {

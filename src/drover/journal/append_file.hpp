@@ -19,6 +19,9 @@ namespace drover::journal {
 /// Opens close-on-exec, creating with mode 0666 less the umask if `flags` ask for it. Throws Error.
 [[nodiscard]] support::UniqueFd open_file(const std::filesystem::path& path, int flags);
 
+/// If it is there. Throws Error.
+void remove_file(const std::filesystem::path& path);
+
 /// Writes all of `bytes` at `offset`, whatever the kernel takes at once. Throws Error naming `path`.
 void write_at(int fd, const std::filesystem::path& path, std::string_view bytes, std::uint64_t offset);
 

@@ -24,12 +24,6 @@ const fs::path& created(const fs::path& directory) {
   return directory;
 }
 
-void remove_file(const fs::path& path) {
-  std::error_code error;
-  fs::remove(path, error);
-  if (error) throw file_error("remove", path, error.value());
-}
-
 void sync_if_there(const fs::path& path) {
   const support::UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd && errno == ENOENT) return;
