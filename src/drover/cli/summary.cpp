@@ -18,17 +18,6 @@ double seconds(core::Duration duration) {
   return std::chrono::duration<double>(duration).count();
 }
 
-/// The command as a shell can be given it again: the job slot is taken from the environment.
-std::string repeatable(const core::TaskSpec& spec) {
-  std::string command;
-  std::size_t begin = 0;
-  for (const std::uint32_t mark : spec.slot_marks) {
-    command.append(spec.payload, begin, mark - begin).append("${PARALLEL_JOBSLOT}");
-    begin = mark;
-  }
-  return command.append(spec.payload, std::min(begin, spec.payload.size()));
-}
-
 /// On one line, without control characters, not too long.
 std::string shown(const std::string& text, std::size_t most) {
   std::string line = text.substr(0, most);
@@ -67,7 +56,9 @@ void Summary::on_turn(const core::Scheduler& scheduler, core::Time now) {
 
 void Summary::on(const core::fact::TaskAccepted& fact) {
   Unfinished& task = unfinished_[fact.task];
-  task.command = fact.spec.kind == core::TaskKind::command ? repeatable(fact.spec) : fact.spec.tag;
+  task.command = fact.spec.kind == core::TaskKind::command
+                     ? core::with_job_slot(fact.spec.payload, fact.spec.slot_marks, "${PARALLEL_JOBSLOT}")
+                     : fact.spec.tag;
 }
 
 void Summary::on(const core::fact::WorkerJoined& fact) {

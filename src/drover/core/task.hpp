@@ -1,10 +1,12 @@
 // What is to be done, and what came of doing it. Plain values, no behaviour beyond classification.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -54,6 +56,19 @@ struct TaskSpec {
 
   friend bool operator==(const TaskSpec&, const TaskSpec&) = default;
 };
+
+/// A command with `slot` at each of its marks: the number of a job slot, or what stands for it.
+[[nodiscard]] inline std::string with_job_slot(std::string_view payload, const std::vector<std::uint32_t>& slot_marks,
+                                               std::string_view slot) {
+  std::string text;
+  std::size_t begin = 0;
+  for (const std::uint32_t mark : slot_marks) {
+    const std::size_t end = std::min<std::size_t>(mark, payload.size());
+    text.append(payload.substr(begin, end - begin)).append(slot);
+    begin = end;
+  }
+  return text.append(payload.substr(begin));
+}
 
 // How an attempt ended, as the worker that executed it saw it.
 

@@ -48,17 +48,6 @@ std::string reason_text(int errno_value) {
   return std::generic_category().message(errno_value);
 }
 
-/// The payload with the number of the job slot where the template asked for it.
-std::string command_text(const core::TaskSpec& spec, std::uint32_t job_slot) {
-  std::string text;
-  std::size_t begin = 0;
-  for (const std::uint32_t mark : spec.slot_marks) {
-    text.append(spec.payload, begin, mark - begin).append(std::to_string(job_slot));
-    begin = mark;
-  }
-  return text.append(spec.payload, std::min(begin, spec.payload.size()));
-}
-
 std::vector<char*> argument_vector(std::vector<std::string>& arguments) {
   std::vector<char*> pointers;
   for (std::string& argument : arguments) pointers.push_back(argument.data());
@@ -112,7 +101,7 @@ CommandExecutor::~CommandExecutor() {
 void CommandExecutor::start(core::AttemptId id, const core::TaskSpec& spec, const Placement& placement,
                             core::Time now) {
   const core::WallMicros wall = support::wall_now();
-  const std::string text = command_text(spec, placement.job_slot);
+  const std::string text = core::with_job_slot(spec.payload, spec.slot_marks, std::to_string(placement.job_slot));
   Spawned spawned = spawn_command(text, id, placement);
   if (spawned.pid < 0) {
     core::AttemptResult result;

@@ -24,13 +24,7 @@ void append_runtime(std::string& line, core::Duration runtime) {
 
 std::string job_log_command(const core::TaskSpec& spec) {
   if (spec.kind == core::TaskKind::function) return spec.tag.empty() ? "(function)" : spec.tag;
-  std::string text;
-  std::size_t from = 0;
-  for (const std::uint32_t mark : spec.slot_marks) {
-    text.append(spec.payload, from, mark - from).append("{%}");
-    from = mark;
-  }
-  text.append(spec.payload, from);
+  std::string text = core::with_job_slot(spec.payload, spec.slot_marks, "{%}");
   std::replace(text.begin(), text.end(), '\n', '\0');
   return text;
 }

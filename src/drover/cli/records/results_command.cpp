@@ -1,6 +1,5 @@
 #include "drover/cli/records/results_command.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -43,11 +42,7 @@ void append_escaped(std::string& line, const std::string& text) {
 
 /// The command with `slot` where the number of the job slot goes.
 std::string command_text(const TaskRecord& record, const std::string& slot) {
-  if (!record.is_command) return "";
-  std::string text = record.payload;
-  for (auto mark = record.slot_marks.rbegin(); mark != record.slot_marks.rend(); ++mark)
-    text.insert(std::min<std::size_t>(*mark, text.size()), slot);
-  return text;
+  return record.is_command ? core::with_job_slot(record.payload, record.slot_marks, slot) : "";
 }
 
 std::string tsv(const TaskRecord& record) {
