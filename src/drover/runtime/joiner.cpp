@@ -405,7 +405,9 @@ void Joiner::wait() {
   ::poll(polled.data(), polled.size(), 500);
 }
 
+/// Whoever was told to leave has no master to go back to.
 void Joiner::end(JoinEnd::How how, const std::string& reason) {
+  if (how == JoinEnd::How::lost && num_signals_ > 0) how = JoinEnd::How::stopped;
   if (!end_) end_ = JoinEnd{how, reason, false};
 }
 
