@@ -3,8 +3,9 @@
 # with status 77 where no Slurm answers; else the test is in an empty directory, which jobs share.
 # The cluster is that of all tests here: each ends its own jobs.
 drover=$1
-slurm_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../slurm" && pwd)
-export slurm_dir
+tests_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+slurm_dir=$(cd "$tests_dir/../../slurm" && pwd)
+export tests_dir slurm_dir
 if ! sinfo -h >/dev/null 2>&1; then
   echo "skipped: no Slurm answers here; tests/slurm/start.sh starts one"
   exit 77

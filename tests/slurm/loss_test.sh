@@ -77,3 +77,22 @@ scontrol update nodename=n3 state=resume 2>/dev/null || true # mostly, it is bac
 [ "$(exit_code "$job")" = 0 ] || fail "exit code $(exit_code "$job")"
 every_task_once 300
 nothing_charged
+
+# Its jobs run on, until Slurm gives the node up.
+echo "== a slurmd is killed: the job goes on with the other nodes"
+cluster=$(dirname "${SLURM_CONF:-/nonexistent}")
+if ! [ -s "$cluster/run/slurmd.n3.pid" ]; then
+  echo "left out: this Slurm is not that of start.sh"
+  exit 0
+fi
+has_state() { [[ $(sinfo --noheader --nodes="$1" --partition=main --format=%T) =~ ^$2 ]]; }
+begin 1500 0.2
+kill -KILL "$(<"$cluster/run/slurmd.n3.pid")"
+within 60 has_state n3 down
+is_running "$job" || fail "the batch was over too early to show anything"
+within 120 is_over "$job"
+"$tests_dir/start-node.sh" "$cluster" n3
+within 60 has_state n3 idle
+[ "$(exit_code "$job")" = 0 ] || fail "exit code $(exit_code "$job")"
+every_task_once 1500
+nothing_charged

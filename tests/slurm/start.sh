@@ -58,13 +58,7 @@ if ! [ -e "$dir/munge.key" ]; then (umask 077 && head -c 1024 /dev/urandom >"$di
 /usr/sbin/munged --force --key-file="$dir/munge.key" --socket="$dir/munge.socket" --pid-file="$dir/run/munged.pid" \
   --log-file="$dir/log/munged.log" --seed-file="$dir/run/munged.seed"
 /usr/sbin/slurmctld -c -i >"$dir/log/slurmctld.out" 2>&1
-for ((i = 1; i <= nodes; ++i)); do
-  mkdir -p "$dir/spool/n$i" "$dir/tmp/n$i"
-  chmod 1777 "$dir/tmp/n$i"
-  # The parent namespace keeps its own name: the new one is only the node's.
-  setsid unshare --uts sh -c "hostname n$i; exec /usr/sbin/slurmd -D -N n$i" \
-    >"$dir/log/slurmd.n$i.out" 2>&1 </dev/null &
-done
+for ((i = 1; i <= nodes; ++i)); do "$(dirname "$0")/start-node.sh" "$dir" "n$i"; done
 for ((i = 0; i < 300; ++i)); do
   if [ "$(sinfo -h -N -p main -o %T 2>/dev/null | grep -cx idle)" = "$nodes" ]; then exit 0; fi
   sleep 0.1
