@@ -10,6 +10,7 @@
 #include <optional>
 #include <thread>
 
+#include "drover/cli/auto_alloc.hpp"
 #include "drover/cli/client/host_slots.hpp"
 #include "drover/control/control_socket.hpp"
 #include "drover/runtime/launcher.hpp"
@@ -207,6 +208,7 @@ int run_supervised(const RunInvocation& invocation) {
   plan.say = [](const std::string& line) { std::fprintf(stderr, "drover: %s\n", line.c_str()); };
   const runtime::SupervisorResult result = runtime::supervise(plan);
   if (!result.failure.empty()) std::fprintf(stderr, "drover: %s\n", result.failure.c_str());
+  if (!result.left_run_dir.empty()) cancel_left_jobs(result.left_run_dir);
   return result.exit_status;
 }
 

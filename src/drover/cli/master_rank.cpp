@@ -14,6 +14,7 @@
 #include <set>
 #include <thread>
 
+#include "drover/cli/auto_alloc.hpp"
 #include "drover/cli/exit_status.hpp"
 #include "drover/cli/launch_notes.hpp"
 #include "drover/cli/mpi_end.hpp"
@@ -33,6 +34,7 @@
 #include "drover/journal/output_paths.hpp"
 #include "drover/journal/output_store.hpp"
 #include "drover/journal/run_directory.hpp"
+#include "drover/runtime/auto_allocator.hpp"
 #include "drover/runtime/clock.hpp"
 #include "drover/runtime/control_desk.hpp"
 #include "drover/runtime/dismissal.hpp"
@@ -315,6 +317,7 @@ class Batch {
   [[nodiscard]] bool is_mpi_tainted() const { return has_losses_ || recruiter_.has_stuck_call(); }
 
  private:
+  [[nodiscard]] runtime::AutoAllocator& begin_auto_alloc(std::optional<core::Time> run_end);
   void catch_up();
   void end_session(const runtime::RunEnd& end, int status);
   void print_summary(const runtime::RunEnd& end);
@@ -342,6 +345,7 @@ class Batch {
   Summary summary_;
   Notices notices_;
   JsonEvents json_;
+  std::optional<runtime::AutoAllocator> allocator_;
   bool has_losses_ = false;
   std::optional<std::string> rollover_reason_;
 };
@@ -377,12 +381,13 @@ Batch::Batch(const RunInvocation& invocation, runtime::SupervisorLink* superviso
 }
 
 int Batch::run() {
+  runtime::MasterOptions master = master_options(options_, open_run_, host_, num_workers_);
   std::vector<runtime::Observer*> observers{&taint_, &board_, &desk_, &notices_, &progress_, &summary_};
   if (options_.json) observers.push_back(&json_);
+  if (options_.submits_jobs()) observers.push_back(&begin_auto_alloc(master.time_end));
   if (functions_) observers.push_back(functions_.get());
   std::optional<ProgressWord> progress_word;
   if (supervisor_ != nullptr) observers.push_back(&progress_word.emplace(*supervisor_));
-  runtime::MasterOptions master = master_options(options_, open_run_, host_, num_workers_);
   // A program's own code cannot be taken up in the middle.
   master.can_roll_over = supervisor_ != nullptr && invocation_.program == nullptr && open_run_.is_input_safe;
   if (master.can_roll_over) master.launcher = ::getppid();
@@ -395,13 +400,16 @@ int Batch::run() {
   const std::optional<int> session_status = session.end(why_over(end));
   has_losses_ = end.counts.workers_lost > 0;
   desk_.close();
+  const bool is_rollover = end.failure.empty() && end.stop_reason == core::StopReason::rollover;
+  if (allocator_ && is_rollover) allocator_->hand_over();
+  allocator_.reset();
   printing_.finish(will_go_on(end) ? Printer::Held::leave : Printer::Held::print, signals_);
   // Printing may also fail once the last task has ended.
   if (const std::optional<PrintFailure> failure = printing_.printer().failure();
       failure && !failure->is_reader_gone && end.failure.empty())
     end.failure = failure->message;
   line_.clear();
-  if (end.failure.empty() && end.stop_reason == core::StopReason::rollover)
+  if (is_rollover)
     rollover_reason_ = end.is_launcher_ending ? "mpirun has to end the MPI job" : recruiter_.rollover_reason();
   else
     print_summary(end);
@@ -409,6 +417,13 @@ int Batch::run() {
   if (session_status && end.failure.empty() && !end.stop_reason) status = *session_status;
   end_session(end, status);
   return status;
+}
+
+runtime::AutoAllocator& Batch::begin_auto_alloc(std::optional<core::Time> run_end) {
+  runtime::AutoAllocOptions alloc =
+      auto_alloc_options(invocation_, run_, host_, recruiter_options(options_, run_, invocation_.program));
+  alloc.policy.run_end = run_end;
+  return allocator_.emplace(std::move(alloc), [this](const std::string& text) { notices_.say(text); });
 }
 
 /// Brings those who watch to where the run is taken up.
@@ -488,6 +503,7 @@ int finish_at_once(const RunOptions& options, OpenRun& run, runtime::SignalInbox
   // The session before was to say what became of the tasks.
   const int status = options.is_rollover ? exit_status(totals) : 0;
   run.journal->end_session(journal::SessionEnd::finished, status, "");
+  cancel_left_jobs(run.directory.path());
   return status;
 }
 

@@ -19,6 +19,9 @@ class Notices final : public runtime::Observer {
   void on_facts(std::span<const core::Fact> facts, core::WallMicros now) override;
   void on_turn(const core::Scheduler& scheduler, core::Time now) override;
 
+  /// A line of somebody else's.
+  void say(const std::string& text);
+
  private:
   struct Group {
     core::GroupSource source{};
@@ -39,7 +42,6 @@ class Notices final : public runtime::Observer {
   void on(const core::fact::WorkerEnded& fact);
   template <class Other>
   void on(const Other&) {}
-  void say(const std::string& text);
 
   TerminalLine& line_;
   bool is_quiet_;

@@ -6,17 +6,22 @@
 #include <cstdio>
 #include <string_view>
 
+#include "drover/cli/auto_alloc.hpp"
 #include "drover/cli/farm_start.hpp"
 #include "drover/cli/master_rank.hpp"
 #include "drover/cli/open_run.hpp"
 #include "drover/cli/standard_streams.hpp"
 #include "drover/cli/worker_rank.hpp"
+#include "drover/journal/run_directory.hpp"
 #include "drover/support/error.hpp"
 #include "drover/transport/mpi_session.hpp"
 
 namespace drover::cli {
 
 namespace {
+
+/// How long nodes of jobs that the run submitted may have nothing to do.
+constexpr std::chrono::minutes kIdleNodes{1};
 
 /// The command with `{%}` where the number of the job slot will be.
 std::string printable(const core::TaskSpec& spec) {
@@ -61,6 +66,9 @@ int run(RunInvocation invocation) {
     invocation.options.run_dir.clear();
   if (invocation.options.host_slots > 0 && !are_slots_given(invocation))
     invocation.options.num_slots = invocation.options.host_slots;
+  // Nodes that were asked for by nobody in particular are given back by nobody in particular.
+  if (invocation.options.submits_jobs() && origin_of(invocation, "idle-timeout") == Setting::Origin::default_value)
+    invocation.options.scale.idle_timeout = kIdleNodes;
   check_run_options(invocation.options);
   const bool is_launched = transport::is_started_by_launcher();
   const bool is_first = transport::launcher_rank() == 0;
@@ -68,6 +76,7 @@ int run(RunInvocation invocation) {
   if (!is_launched && invocation.resumed) {
     if (const std::string finished = look_at_resumed_run(invocation.options); !finished.empty()) {
       std::fprintf(stderr, "drover: %s\n", finished.c_str());
+      cancel_left_jobs(journal::RunDirectory::open(invocation.options.resumed_dir()).path());
       return 0;
     }
   }

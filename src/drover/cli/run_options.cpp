@@ -1,7 +1,9 @@
 #include "drover/cli/run_options.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <sstream>
 
 #include "drover/cli/log_level.hpp"
 #include "drover/support/duration.hpp"
@@ -17,6 +19,7 @@ using support::parse_duration;
 constexpr const char* kWhatGroup = "What to run";
 constexpr const char* kHowGroup = "How to run it";
 constexpr const char* kFarmGroup = "How the farm changes";
+constexpr const char* kAllocGroup = "Jobs that it submits to Slurm";
 constexpr const char* kRecordGroup = "How it is kept, and taken up again";
 constexpr const char* kOutputGroup = "What to see of it";
 constexpr std::uint32_t kMostWorkers = 4096;
@@ -189,6 +192,33 @@ void declare_farm(CLI::App& app, RunOptions& options) {
       ->group(kFarmGroup);
 }
 
+void declare_auto_alloc(CLI::App& app, RunOptions& options) {
+  core::AutoAllocPolicy& alloc = options.alloc;
+  app.add_flag("--auto-alloc", options.auto_alloc,
+               "Submit jobs whose nodes join the run while tasks wait, and cancel them at its end")
+      ->group(kAllocGroup);
+  app.add_flag("--auto-alloc-dry-run", options.auto_alloc_dry_run, "Say what would be submitted, and submit nothing")
+      ->group(kAllocGroup);
+  app.add_option("--auto-alloc-sbatch", options.sbatch_options,
+                 "Options for sbatch, between spaces, such as '--partition=long --cpus-per-task=16';\n"
+                 "default: as the job of the run has them")
+      ->type_name("OPTIONS")
+      ->group(kAllocGroup);
+  add_duration(app, "--auto-alloc-when", alloc.patience, "Do so when tasks have kept waiting for so long")
+      ->group(kAllocGroup);
+  add_count(app, "--auto-alloc-nodes", alloc.num_nodes, 1, kMostWorkers, "Nodes of each job")->group(kAllocGroup);
+  add_duration(app, "--auto-alloc-time", alloc.job_limit, "Time limit of each job, in whole minutes")
+      ->group(kAllocGroup);
+  add_count(app, "--auto-alloc-jobs", alloc.max_jobs, 1, kMostWorkers, "Jobs at a time; at most one of them waits")
+      ->group(kAllocGroup);
+  add_count(app, "--auto-alloc-node-hours", options.most_node_hours, 1, kMostCounted,
+            "What all jobs of the run may use, their limits counted in advance")
+      ->group(kAllocGroup);
+  add_count(app, "--auto-alloc-tries", alloc.max_tries, 1, kMostCounted,
+            "Submissions over the whole run, with those that fail")
+      ->group(kAllocGroup);
+}
+
 void declare_output(CLI::App& app, RunOptions& options) {
   app.add_flag("-k,--keep-order", options.keep_order, "Print outputs in the order of the input")->group(kOutputGroup);
   app.add_flag("--tag", options.tag, "Begin each line of output with the task's arguments and a tab")
@@ -288,6 +318,7 @@ void declare_run_options(CLI::App& app, RunOptions& options) {
   declare_input(app, options);
   declare_execution(app, options);
   declare_farm(app, options);
+  declare_auto_alloc(app, options);
   declare_output(app, options);
   declare_record(app, options);
 }
@@ -314,6 +345,7 @@ void declare_program_options(CLI::App& app, RunOptions& options) {
   declare_execution(app, options);
   declare_isolation(app, options.isolation);
   declare_farm(app, options);
+  declare_auto_alloc(app, options);
   declare_output(app, options);
   declare_durability(app, options);
   declare_log_level(app, options);
@@ -347,6 +379,26 @@ core::HaltPolicy parse_halt(const std::string& text) {
   return halt;
 }
 
+namespace {
+
+/// What is said in another way, and what would hide a job from its run.
+void check_sbatch_options(const RunOptions& options) {
+  std::istringstream words(options.sbatch_options);
+  for (std::string word; words >> word;) {
+    const std::string name = word.starts_with("--") ? word.substr(0, word.find('=')) : word.substr(0, 2);
+    const auto is_any_of = [&name](std::initializer_list<std::string_view> names) {
+      return std::find(names.begin(), names.end(), name) != names.end();
+    };
+    if (is_any_of({"--nodes", "-N", "--time", "-t"}))
+      throw UsageError("--auto-alloc-sbatch '" + word + "': say it by " +
+                       (is_any_of({"--nodes", "-N"}) ? "--auto-alloc-nodes" : "--auto-alloc-time"));
+    if (is_any_of({"--array", "-a", "--clusters", "-M", "--job-name", "-J"}))
+      throw UsageError("--auto-alloc-sbatch '" + word + "': the jobs of a run are known by its name, one by one");
+  }
+}
+
+}  // namespace
+
 void check_run_options(const RunOptions& options) {
   using namespace std::chrono_literals;
   if (options.heartbeat <= 0ns) throw UsageError("--heartbeat must be longer than 0");
@@ -366,6 +418,8 @@ void check_run_options(const RunOptions& options) {
   if (options.is_resume() && !options.joblog_import.empty())
     throw UsageError("--joblog-import begins a new run: it cannot be combined with --resume");
   if (!options.is_resume() && !options.rerun.empty()) throw UsageError("--rerun needs --resume DIR");
+  if (options.alloc.job_limit < 1min) throw UsageError("--auto-alloc-time must be at least a minute");
+  check_sbatch_options(options);
   for (const std::string& variable : options.env)
     if (variable.empty() || variable.front() == '=') throw UsageError("--env '" + variable + "' has no name");
 }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "drover/core/auto_alloc.hpp"
 #include "drover/core/policy.hpp"
 #include "drover/core/task.hpp"
 #include "drover/exec/function_table.hpp"
@@ -63,6 +64,13 @@ struct RunOptions {
   core::Duration time_request{};  ///< zero: as measured
   bool keep_open = false;
 
+  // Jobs that the run submits to Slurm.
+  bool auto_alloc = false;
+  bool auto_alloc_dry_run = false;
+  core::AutoAllocPolicy alloc;
+  std::string sbatch_options;  ///< words between spaces
+  std::uint32_t most_node_hours = 24;
+
   // What is seen.
   bool keep_order = false;
   bool tag = false;
@@ -87,6 +95,7 @@ struct RunOptions {
   bool is_rollover = false;    ///< standard output is what the session before had
   std::string joblog_import;
 
+  [[nodiscard]] bool submits_jobs() const { return auto_alloc || auto_alloc_dry_run; }
   [[nodiscard]] bool is_resume() const { return !resume.empty() || !resume_failed.empty(); }
   [[nodiscard]] const std::string& resumed_dir() const { return resume.empty() ? resume_failed : resume; }
 };

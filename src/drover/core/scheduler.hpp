@@ -85,6 +85,9 @@ class Scheduler {
   /// How many more tasks the queue has room for: the back-pressure on the input.
   [[nodiscard]] std::size_t num_wanted_tasks() const;
 
+  /// Whether the input may have more tasks than the queue has taken from it.
+  [[nodiscard]] bool has_more_input() const { return !is_input_ended_ && num_wanted_tasks() == 0; }
+
   /// Time for which the slots have work beyond what they execute: no report is more urgent than that.
   [[nodiscard]] Duration work_ahead() const;
 

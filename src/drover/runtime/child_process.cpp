@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "drover/exec/spawn.hpp"
+#include "drover/runtime/clock.hpp"
 #include "drover/support/error.hpp"
 
 namespace drover::runtime {
@@ -134,6 +135,16 @@ void ChildProcess::end() {
     ::poll(&ended, 1, static_cast<int>(grace.count()));
     poll();
   }
+}
+
+bool wait_for_end(ChildProcess& process, core::Duration limit) {
+  const core::Time deadline = now() + limit;
+  for (process.poll(); !process.has_ended() && now() < deadline; process.poll()) {
+    std::vector<pollfd> polled;
+    for (const int fd : process.fds()) polled.push_back({fd, POLLIN, 0});
+    ::poll(polled.data(), polled.size(), 100);
+  }
+  return process.has_ended();
 }
 
 std::string describe_wait_status(int wait_status) {

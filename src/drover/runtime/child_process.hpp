@@ -57,6 +57,9 @@ class ChildProcess {
   int wait_status_ = 0;
 };
 
+/// Blocks until it has ended, for `limit` at most; false when it has not.
+bool wait_for_end(ChildProcess& process, core::Duration limit);
+
 /// "exit status 1", "killed by signal 9".
 [[nodiscard]] std::string describe_wait_status(int wait_status);
 

@@ -1,6 +1,5 @@
 #include "drover/runtime/slurm_allocation.hpp"
 
-#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,7 +8,6 @@
 #include <sstream>
 
 #include "drover/runtime/child_process.hpp"
-#include "drover/runtime/clock.hpp"
 #include "drover/support/error.hpp"
 
 namespace drover::runtime {
@@ -106,14 +104,7 @@ std::optional<std::string> ask(std::vector<std::string> command) {
   options.env = {"SLURM_TIME_FORMAT=%s"};
   try {
     ChildProcess process(options);
-    const core::Time deadline = now() + kAnswerLimit;
-    while (!process.has_ended() && now() < deadline) {
-      std::vector<pollfd> polled;
-      for (const int fd : process.fds()) polled.push_back({fd, POLLIN, 0});
-      ::poll(polled.data(), polled.size(), 100);
-      process.poll();
-    }
-    if (!process.has_ended() || process.wait_status() != 0) return std::nullopt;
+    if (!wait_for_end(process, kAnswerLimit) || process.wait_status() != 0) return std::nullopt;
     return process.output();
   } catch (const Error&) {
     return std::nullopt;

@@ -263,7 +263,7 @@ bool pause(core::Duration length, SignalInbox& signals, int& signal) {
 }
 
 SupervisorResult stopped(int signal, const std::string& run_dir) {
-  return {status_of_signal(signal), "stopped; go on with: drover run --resume " + run_dir};
+  return {status_of_signal(signal), "stopped; go on with: drover run --resume " + run_dir, run_dir};
 }
 
 }  // namespace
@@ -275,14 +275,15 @@ SupervisorResult supervise(const SupervisorPlan& plan) {
   core::Duration delay = plan.rollover_delay;
   for (unsigned num_rollovers = 0;; ++num_rollovers) {
     const JobEnd end = Job(command, signals).run();
-    if (end.exit_status) return {*end.exit_status, ""};
+    if (end.exit_status) return {*end.exit_status, "", ""};
     const std::string diagnostics = end.diagnostics.empty() ? "" : ":\n" + end.diagnostics;
-    if (end.run_dir.empty() || !plan.resume) return {kInternalFailure, end.reason + diagnostics};
+    if (end.run_dir.empty() || !plan.resume) return {kInternalFailure, end.reason + diagnostics, end.run_dir};
     if (end.is_terminated) return stopped(SIGTERM, end.run_dir);
     if (num_rollovers >= plan.max_rollovers)
-      return {kInternalFailure, end.reason + ", and " + std::to_string(num_rollovers) +
-                                    " rollovers were all there may be; go on with: drover run --resume " + end.run_dir +
-                                    diagnostics};
+      return {kInternalFailure,
+              end.reason + ", and " + std::to_string(num_rollovers) +
+                  " rollovers were all there may be; go on with: drover run --resume " + end.run_dir + diagnostics,
+              end.run_dir};
     plan.say(end.reason + ": going on from the journal (rollover " + std::to_string(num_rollovers + 1) + " of " +
              std::to_string(plan.max_rollovers) + ")");
     if (end.has_progressed) delay = plan.rollover_delay;

@@ -30,6 +30,8 @@ struct SupervisorResult {
   int exit_status = 125;
   /// What went wrong outside the master; empty when nothing did. Ends with what mpirun itself said.
   std::string failure;
+  /// The run that is left without a master that could have tidied up; empty: none is.
+  std::string left_run_dir;
 };
 
 /// Runs a batch to its end. The calling process must have no other children and no other threads.

@@ -1,0 +1,53 @@
+// What is said to Slurm about jobs that a run submits, and what it answers. All jobs of a run have one name:
+// by that they are found and cancelled, whatever sbatch said or failed to say of them.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "drover/core/auto_alloc.hpp"
+#include "drover/runtime/child_process.hpp"
+#include "drover/runtime/slurm_allocation.hpp"
+
+namespace drover::runtime {
+
+/// The name of a run's jobs: no other run's have it. `run_dir` is absolute.
+[[nodiscard]] std::string slurm_job_name(const std::filesystem::path& run_dir);
+
+/// A job whose nodes join a run.
+struct WorkerJob {
+  std::filesystem::path run_dir;
+  core::JobSize size;
+  std::vector<std::string> options;  ///< of sbatch, from the user
+  std::vector<std::string> command;  ///< what it executes
+};
+
+/// `sbatch` for it. It asks for what the job of this process has, unless options say otherwise: so many
+/// CPUs a node, the partition, the account, the quality of service.
+[[nodiscard]] std::vector<std::string> sbatch_command(const WorkerJob& job, const Environment& environment);
+[[nodiscard]] std::vector<std::string> squeue_command(const std::filesystem::path& run_dir);
+
+/// A child process that talks to Slurm, and sees nothing of the job or the MPI job of this one.
+[[nodiscard]] ChildProcess start_slurm_tool(std::vector<std::string> command, const Environment& environment);
+
+/// The number of the job in what sbatch printed, among warnings; none: there is none.
+[[nodiscard]] std::optional<std::string> submitted_job(std::string_view output);
+
+/// A job, and why it waits, in Slurm's words; empty: it does not.
+struct QueueEntry {
+  core::ListedJob job;
+  std::string reason;
+};
+[[nodiscard]] std::vector<QueueEntry> queue_entries(std::string_view output);
+
+/// What Slurm complained of, in one line.
+[[nodiscard]] std::string slurm_words(std::string_view output);
+
+/// Cancels all jobs of the run, and sees that they go. Blocks for some seconds at most. Returns what went
+/// wrong; empty: nothing.
+[[nodiscard]] std::string cancel_slurm_jobs(const std::filesystem::path& run_dir);
+
+}  // namespace drover::runtime
