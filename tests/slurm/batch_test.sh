@@ -32,8 +32,10 @@ grep -q 'started with other input' "job-$job.log" || fail "other input is not no
 echo "== a shell on a login node, whose job has nodes elsewhere"
 unset DROVER_RUN_DIR
 status=0
+# Three that wait for each other need more than the two slots of a node.
 timeout 60 salloc --quiet --nodes=2 --ntasks-per-node=1 --cpus-per-task=2 \
-  drover run -k --run-dir shell 'echo {}; exit {}' ::: 0 0 7 >out 2>shell.log || status=$?
+  drover run -k --run-dir shell ': >begun.{#}; until [ -e begun.1 ] && [ -e begun.2 ] && [ -e begun.3 ]; do sleep 0.1; done
+    echo {}; exit {}' ::: 0 0 7 >out 2>shell.log || status=$?
 [ $status = 1 ] || fail "exit status $status, expected 1"
 [ "$(tr '\n' ' ' <out)" = '0 0 7 ' ] || fail "outputs are not those of the tasks"
 [ "$(sqlite3 shell/run.db 'SELECT count(DISTINCT host) FROM workers')" = 2 ] || fail "not both nodes"
