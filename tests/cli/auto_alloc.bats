@@ -48,6 +48,7 @@ tool() {
 }
 num_calls() { grep -c "^$1 " calls || true; }
 nothing_is_queued() { [ -z "$(ls queue)" ]; }
+is_older_than_worker_wait() { [ -n "$(find queue/1 ! -newermt '-2 seconds')" ]; }
 has_submitted() { [ -n "$(ls queue)" ]; }
 joins() {
   [ "$(sqlite3 run/run.db "SELECT group_concat(DISTINCT source) FROM groups")" = "$1" ]
@@ -71,6 +72,29 @@ joins() {
   exits 0
   [ "$(sqlite3 run/run.db "SELECT DISTINCT slots FROM workers")" = 3 ]
   nothing_is_queued
+}
+
+@test "as long as a job may bring workers, a run waits for them" {
+  touch waiting
+  "$DROVER" run -j 0 --auto-alloc --worker-wait 1s tasks.txt >out 2>err 3>&- &
+  waits_for has_submitted
+  waits_for is_older_than_worker_wait
+  "$DROVER" worker --join run --slots 3 >worker.log 2>&1 3>&- &
+  status=0
+  wait %1 || status=$?
+  exits 0
+  lacks 'no worker' err
+  nothing_is_queued
+}
+
+@test "when none may come any more, it does not" {
+  tool sbatch <<'SH'
+    echo 'sbatch: error: Invalid qos specification' >&2
+    exit 1
+SH
+  drover run -j 0 --auto-alloc --auto-alloc-tries 1 --worker-wait 1s tasks.txt
+  exits 125
+  says 'no worker is left, and none came within 1.0s'
 }
 
 @test "what waits in the queue is cancelled when the batch has ended" {

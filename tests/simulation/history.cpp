@@ -115,6 +115,8 @@ void History::hear(const event::HoldChanged& event) {
   is_held_ = event.hold;
 }
 
+void History::hear(const event::WorkersAwaited&) {}
+
 void History::hear(const event::Ticked&) {
   due_.is_tick = true;
   const core::Duration gap = last_tick_ ? now_ - *last_tick_ : core::Duration::zero();

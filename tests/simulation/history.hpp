@@ -103,6 +103,7 @@ class History {
   void hear(const core::event::TimeLimited& event);
   void hear(const core::event::PauseAhead& event);
   void hear(const core::event::HoldChanged& event);
+  void hear(const core::event::WorkersAwaited& event);
   void hear(const core::event::Ticked& event);
 
   // What it made of it: whether each fact may be, and what it changes.

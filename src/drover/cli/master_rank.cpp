@@ -391,9 +391,10 @@ int Batch::run() {
   // A program's own code cannot be taken up in the middle.
   master.can_roll_over = supervisor_ != nullptr && invocation_.program == nullptr && open_run_.is_input_safe;
   if (master.can_roll_over) master.launcher = ::getppid();
-  runtime::MasterLoop loop(std::move(master),
-                           {transport_, recruiter_, desk_, functions_ ? *functions_ : *open_run_.source,
-                            *open_run_.journal, results_, std::move(observers), signals_, functions_.get()});
+  runtime::MasterLoop loop(
+      std::move(master),
+      {transport_, recruiter_, desk_, functions_ ? *functions_ : *open_run_.source, *open_run_.journal, results_,
+       std::move(observers), signals_, functions_.get(), allocator_ ? &*allocator_ : nullptr});
   catch_up();
   Session session(invocation_.program);
   runtime::RunEnd end = loop.run();

@@ -97,6 +97,9 @@ class AutoAlloc {
   /// A group has joined: whatever failed before is forgiven.
   void on_joined(Time now);
 
+  /// Whether workers may come of it: a job is there, or there may be another.
+  [[nodiscard]] bool may_bring_workers() const { return is_submitting_ || has_jobs() || cap().empty(); }
+
   [[nodiscard]] JobSize job_size() const { return {policy_.num_nodes, policy_.job_limit}; }
   [[nodiscard]] bool has_jobs() const { return !jobs_.empty(); }
   [[nodiscard]] std::uint32_t num_tries() const { return num_tries_; }

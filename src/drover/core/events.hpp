@@ -106,6 +106,11 @@ struct HoldChanged {
   bool hold = false;
 };
 
+/// Whether somebody outside has seen to it that workers come, sooner or later.
+struct WorkersAwaited {
+  bool are_awaited = false;
+};
+
 /// All messages that had arrived have been handled; deadlines may be judged.
 struct Ticked {};
 
@@ -114,7 +119,7 @@ struct Ticked {};
 using Event = std::variant<event::TasksSubmitted, event::InputEnded, event::CancelRequested, event::GroupFormed,
                            event::GrowthFailed, event::WorkerAnnounced, event::WorkerReported, event::WorkerLeft,
                            event::WorkerFailed, event::DrainRequested, event::StopRequested, event::TimeLimited,
-                           event::PauseAhead, event::HoldChanged, event::Ticked>;
+                           event::PauseAhead, event::HoldChanged, event::WorkersAwaited, event::Ticked>;
 
 namespace command {
 

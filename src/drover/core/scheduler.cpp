@@ -183,6 +183,10 @@ void Scheduler::on(const event::HoldChanged& event) {
   is_held_ = event.hold;
 }
 
+void Scheduler::on(const event::WorkersAwaited& event) {
+  are_workers_awaited_ = event.are_awaited;
+}
+
 void Scheduler::on(const event::Ticked&) {
   // After a pause of its own the master has not had the chance to hear anyone: the pause does not count.
   const Duration pause = has_ticked_ ? now_ - last_tick_ : Duration::zero();

@@ -116,7 +116,9 @@ class Scheduler {
   /// Whether tasks may still be submitted.
   [[nodiscard]] bool is_open() const { return phase_ == Phase::running; }
   /// Whether workers are on their way, or will be asked for without anybody's doing.
-  [[nodiscard]] bool expects_workers() const { return num_pending_ > 0 || growth_.is_under_way(); }
+  [[nodiscard]] bool expects_workers() const {
+    return num_pending_ > 0 || growth_.is_under_way() || are_workers_awaited_;
+  }
 
   [[nodiscard]] Phase phase() const { return phase_; }
   [[nodiscard]] Counts counts() const;
@@ -196,6 +198,7 @@ class Scheduler {
   void on(const event::TimeLimited& event);
   void on(const event::PauseAhead& event);
   void on(const event::HoldChanged& event);
+  void on(const event::WorkersAwaited& event);
   void on(const event::Ticked& event);
 
   void on_ended(WorkerId worker, const AttemptResult& result);
@@ -300,6 +303,7 @@ class Scheduler {
   std::optional<Time> time_end_;
   std::optional<Duration> pause_ahead_;
   std::optional<Time> no_workers_since_;
+  bool are_workers_awaited_ = false;
 };
 
 }  // namespace drover::core

@@ -48,6 +48,9 @@ class AutoAllocator final : public Observer {
   void on_facts(std::span<const core::Fact> facts, core::WallMicros now) override;
   void on_turn(const core::Scheduler& scheduler, core::Time now) override;
 
+  /// Whether workers may come of what was submitted, or will be.
+  [[nodiscard]] bool may_bring_workers() const { return !options_.is_dry_run && plan_.may_bring_workers(); }
+
   /// Another master goes on with the run, and with its jobs.
   void hand_over();
 

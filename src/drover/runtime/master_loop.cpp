@@ -76,6 +76,7 @@ void MasterLoop::turn() {
   judge_pressure();
   take_input();
   end_input();
+  judge_prospects();
   handle(core::event::Ticked{});
   report_lack_of_workers();
   commit();
@@ -274,6 +275,11 @@ void MasterLoop::judge_pressure() {
   const bool hold = ports_.results.pressure() == ResultSink::Pressure::hold_dispatch || num_unsafe_facts_ > kMostUnsafe;
   if (std::exchange(is_held_, hold) != hold) handle(core::event::HoldChanged{hold});
   if (ports_.results.is_reader_gone()) stop(core::StopReason::requested, true);
+}
+
+void MasterLoop::judge_prospects() {
+  const bool awaits = ports_.allocator != nullptr && ports_.allocator->may_bring_workers();
+  if (std::exchange(awaits_workers_, awaits) != awaits) handle(core::event::WorkersAwaited{awaits});
 }
 
 /// Losing the last worker is not the end, but nobody should wait without knowing it.

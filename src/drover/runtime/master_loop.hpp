@@ -13,6 +13,7 @@
 
 #include "drover/core/scheduler.hpp"
 #include "drover/journal/journal.hpp"
+#include "drover/runtime/auto_allocator.hpp"
 #include "drover/runtime/control_desk.hpp"
 #include "drover/runtime/function_desk.hpp"
 #include "drover/runtime/observer.hpp"
@@ -79,6 +80,8 @@ struct MasterPorts {
   SignalInbox& signals;
   /// Of a program whose code submits tasks; null: there is none.
   FunctionDesk* functions = nullptr;
+  /// One of the observers; null: the run submits no jobs.
+  const AutoAllocator* allocator = nullptr;
 };
 
 class MasterLoop {
@@ -119,6 +122,7 @@ class MasterLoop {
   void end_input();
   void take_signals();
   void judge_pressure();
+  void judge_prospects();
   void report_lack_of_workers();
   void commit();
   void release(const std::vector<journal::Turn>& turns);
@@ -162,6 +166,7 @@ class MasterLoop {
   bool is_input_ended_ = false;
   bool is_input_waiting_ = false;  ///< would_block: wait for its descriptor
   bool is_held_ = false;
+  bool awaits_workers_ = false;
   bool lacks_workers_ = false;
   bool was_active_ = false;
   int num_interrupts_ = 0;

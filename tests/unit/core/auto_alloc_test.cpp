@@ -255,4 +255,7 @@ TEST_CASE("what earlier masters did counts") {
   CHECK(plan.list({running("3", 1s)}).empty());
   CHECK_FALSE(plan.is_due_after(1h));
   CHECK(plan.alloc.cap_reached(plan.now) == "3 submissions were all there may be");
+  CHECK(plan.alloc.may_bring_workers());
+  CHECK(plan.list({}).size() == 1);
+  CHECK_FALSE(plan.alloc.may_bring_workers());
 }
