@@ -139,6 +139,7 @@ end_run() {
   until_true 30 count_is executing 1
   "$DROVER" events >events.out &
   follower=$!
+  until_true 30 test -s events.out
   "$DROVER" stop --now
   status=0
   wait $waiter || status=$?

@@ -11,8 +11,8 @@
 #include <string_view>
 
 #include "drover/support/error.hpp"
+#include "drover/transport/mca_defaults.hpp"
 #include "drover/transport/mpi_error.hpp"
-#include "drover/transport/tcp_interface.hpp"
 
 namespace drover::transport {
 
@@ -26,7 +26,7 @@ struct MpiSession::State {
 
 MpiSession::MpiSession(Threading threading) {
   namespace levels = boost::mpi::threading;
-  const TcpInterfaceChoice choice;
+  const McaDefaults defaults;
   try {
     state_ = std::make_unique<State>(threading == Threading::any_thread ? levels::multiple : levels::funneled);
   } catch (const boost::mpi::exception& e) {

@@ -1,4 +1,4 @@
-#include "drover/transport/tcp_interface.hpp"
+#include "drover/transport/mca_defaults.hpp"
 
 #include <ifaddrs.h>
 #include <net/if.h>
@@ -19,21 +19,24 @@ namespace drover::transport {
 
 namespace {
 
-constexpr const char* kInclude = "OMPI_MCA_btl_tcp_if_include";
 constexpr std::array<std::string_view, 8> kVirtual{"docker", "br-", "veth", "virbr", "cni", "flannel", "tun", "lxc"};
 
-bool is_chosen_in(const std::string& file) {
+std::string variable_of(const std::string& parameter) {
+  return "OMPI_MCA_" + parameter;
+}
+
+bool is_chosen_in(const std::string& file, const std::string& parameter) {
   std::ifstream parameters(file);
   for (std::string line; std::getline(parameters, line);)
-    if (line.substr(0, line.find('#')).find("btl_tcp_if_") != std::string::npos) return true;
+    if (line.substr(0, line.find('#')).find(parameter) != std::string::npos) return true;
   return false;
 }
 
-bool is_chosen() {
-  if (std::getenv(kInclude) != nullptr || std::getenv("OMPI_MCA_btl_tcp_if_exclude") != nullptr) return true;
+bool is_chosen(const std::string& parameter) {
+  if (std::getenv(variable_of(parameter).c_str()) != nullptr) return true;
   const char* home = std::getenv("HOME");
-  return is_chosen_in("/etc/openmpi/openmpi-mca-params.conf") ||
-         (home != nullptr && is_chosen_in(std::string(home) + "/.openmpi/mca-params.conf"));
+  return is_chosen_in("/etc/openmpi/openmpi-mca-params.conf", parameter) ||
+         (home != nullptr && is_chosen_in(std::string(home) + "/.openmpi/mca-params.conf", parameter));
 }
 
 /// That of the default route with the lowest metric (IPv4).
@@ -75,16 +78,23 @@ std::string first_interface() {
 
 }  // namespace
 
-TcpInterfaceChoice::TcpInterfaceChoice() {
-  if (is_chosen()) return;
-  const std::string name = interface_of_default_route().value_or(first_interface());
-  is_ours_ = ::setenv(kInclude, name.c_str(), 1) == 0;
-  // Open MPI 5's default finds no way to a spawned process on the same host through one interface.
-  if (is_open_mpi_5()) ::setenv("OMPI_MCA_reachable", "weighted", 0);
+McaDefaults::McaDefaults() {
+  if (!is_chosen("btl_tcp_if_include") && !is_chosen("btl_tcp_if_exclude")) {
+    set("btl_tcp_if_include", interface_of_default_route().value_or(first_interface()));
+    // Open MPI 5's default finds no way to a spawned process on the same host through one interface.
+    if (is_open_mpi_5()) set("reachable", "weighted");
+  }
+  set(is_open_mpi_5() ? "btl_sm_single_copy_mechanism" : "btl_vader_single_copy_mechanism", "none");
 }
 
-TcpInterfaceChoice::~TcpInterfaceChoice() {
-  if (is_ours_) ::unsetenv(kInclude);
+McaDefaults::~McaDefaults() {
+  for (const std::string& variable : variables_) ::unsetenv(variable.c_str());
+}
+
+void McaDefaults::set(const std::string& parameter, const std::string& value) {
+  if (is_chosen(parameter)) return;
+  const std::string variable = variable_of(parameter);
+  if (::setenv(variable.c_str(), value.c_str(), 1) == 0) variables_.push_back(variable);
 }
 
 }  // namespace drover::transport
