@@ -132,6 +132,10 @@ end_run() {
   [ ! -e run/control.sock ]
 }
 
+follower_hears_of_a_task() {
+  "$DROVER" submit : && [ -s events.out ]
+}
+
 @test "whoever waits learns that the run was stopped" {
   start_run
   "$DROVER" submit --wait 'sleep 100' >out 2>&1 &
@@ -139,7 +143,7 @@ end_run() {
   until_true 30 count_is executing 1
   "$DROVER" events >events.out &
   follower=$!
-  until_true 30 test -s events.out
+  until_true 30 follower_hears_of_a_task
   "$DROVER" stop --now
   status=0
   wait $waiter || status=$?

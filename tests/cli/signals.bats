@@ -32,6 +32,10 @@ ends_with() {
   [ "$(sort out)" = $'begin 1\nbegin 2' ]
   says '3 tasks: 2 succeeded, 1 not run'
   [ ! -e began-3 ]
+  next=$(sed -n 's/^  to go on with the rest: //p' err)
+  capture bash -c "$next"
+  exits 0
+  [ "$(cat out)" = 'begin 3' ]
 }
 
 @test "SIGINT twice: what executes is ended" {

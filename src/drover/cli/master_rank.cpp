@@ -24,8 +24,8 @@
 #include "drover/cli/output/terminal_line.hpp"
 #include "drover/cli/output_printing.hpp"
 #include "drover/cli/progress.hpp"
-#include "drover/cli/rerun_command.hpp"
 #include "drover/cli/results.hpp"
+#include "drover/cli/resume_command.hpp"
 #include "drover/cli/standard_streams.hpp"
 #include "drover/cli/summary.hpp"
 #include "drover/cli/version.hpp"
@@ -199,7 +199,7 @@ runtime::RecruiterOptions recruiter_options(const RunOptions& options, const jou
 
 runtime::StatusBoard::About board_about(const RunOptions& options, const journal::RunDirectory& run,
                                         const std::string& host) {
-  return {run_id(run), run.path().string(), host, options.heartbeat};
+  return {run_id(run), run.path().string(), host, options.heartbeat, options.keep_open};
 }
 
 runtime::ControlDesk::Options desk_options(const RunOptions& options, const OpenRun& open_run,
@@ -457,7 +457,13 @@ void Batch::print_summary(const runtime::RunEnd& end) {
   // A program has its failures as exceptions.
   const bool is_news = invocation_.program == nullptr && end.counts.unsuccessful() > 0;
   if (options_.quiet && !is_news && !end.stop_reason) return;
-  const std::string text = summary_.text(end, run_.path(), rerun_command(run_.path(), supervisor_ == nullptr));
+  const auto command = [this](const std::string& option) {
+    return resume_command(option, run_.path(), supervisor_ == nullptr);
+  };
+  // A program alone can go on with its run.
+  const bool is_program = invocation_.program != nullptr;
+  const std::string text =
+      summary_.text(end, run_.path(), {is_program ? "" : command("--resume"), command("--resume-failed")});
   std::fputs(text.c_str(), stderr);
 }
 

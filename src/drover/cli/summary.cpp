@@ -30,7 +30,8 @@ std::string plural(std::uint64_t num, const std::string& noun) {
   return std::to_string(num) + " " + noun + (num == 1 ? "" : "s");
 }
 
-std::string counts_text(const core::Counts& counts) {
+std::string counts_text(const runtime::RunEnd& end) {
+  const core::Counts& counts = end.counts;
   std::string text = plural(counts.accepted, "task") + ": " + std::to_string(counts.succeeded) + " succeeded";
   const auto add = [&text](std::uint64_t num, const char* what) {
     if (num > 0) text += ", " + std::to_string(num) + " " + what;
@@ -40,6 +41,7 @@ std::string counts_text(const core::Counts& counts) {
   add(counts.cancelled, "cancelled");
   add(counts.quarantined, "quarantined");
   add(counts.unfinished(), "not run");
+  if (end.is_input_left) text += ", the rest of the input not read,";
   return text;
 }
 
@@ -103,19 +105,21 @@ std::string Summary::failures_text() const {
 }
 
 std::string Summary::text(const runtime::RunEnd& end, const std::filesystem::path& run_dir,
-                          const std::string& rerun_command) const {
+                          const NextCommands& next) const {
   const core::Counts& counts = end.counts;
   const double used = slot_seconds_ > 0 ? std::min(busy_seconds_ / slot_seconds_, 1.0) : 0;
   std::array<char, 32> percent{};
   std::snprintf(percent.data(), percent.size(), "%.0f%%", used * 100);
-  std::string text = "drover: " + counts_text(counts) + " in " + support::format_duration(changed_ - started_) +
+  std::string text = "drover: " + counts_text(end) + " in " + support::format_duration(changed_ - started_) +
                      ", slots busy " + percent.data() + " of the time";
   if (counts.workers_lost > 0) text += ", " + plural(counts.workers_lost, "worker") + " lost";
   if (counts.superseded > 0) text += ", " + plural(counts.superseded, "late result") + " dropped";
   text += "; see " + run_dir.string() + "\n" + failures_text();
   if (counts.unsuccessful() > failures_.size())
     text += "  and " + std::to_string(counts.unsuccessful() - failures_.size()) + " more: see joblog.tsv there\n";
-  if (counts.unsuccessful() > 0) text += "  to run just those again: " + rerun_command + "\n";
+  if (counts.unsuccessful() > 0) text += "  to run just those again: " + next.resume_failed + "\n";
+  if ((counts.unfinished() > 0 || end.is_input_left) && !next.resume.empty())
+    text += "  to go on with the rest: " + next.resume + "\n";
   return text;
 }
 

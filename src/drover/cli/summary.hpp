@@ -12,6 +12,12 @@
 
 namespace drover::cli {
 
+/// What goes on with a run.
+struct NextCommands {
+  std::string resume;         ///< does what was not done; empty: nobody can
+  std::string resume_failed;  ///< runs again what failed
+};
+
 /// Gathers what the summary needs. Memory is bounded by the tasks under way and the failures that are
 /// shown.
 class Summary final : public runtime::Observer {
@@ -22,9 +28,9 @@ class Summary final : public runtime::Observer {
   void on_turn(const core::Scheduler& scheduler, core::Time now) override;
 
   /// Several lines for people, each with its newline: counts, time, utilisation, the first failures
-  /// with their last line of stderr, and `rerun_command`, which runs just those again.
+  /// with their last line of stderr, and what to type next.
   [[nodiscard]] std::string text(const runtime::RunEnd& end, const std::filesystem::path& run_dir,
-                                 const std::string& rerun_command) const;
+                                 const NextCommands& next) const;
 
  private:
   struct Unfinished {

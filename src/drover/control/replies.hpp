@@ -107,7 +107,7 @@ struct Status {
   std::string host;  ///< the master's
   std::int32_t pid = 0;
   core::Duration elapsed{};
-  bool accepts_tasks = false;   ///< kept open: tasks may be submitted though the input has ended
+  bool is_kept_open = false;    ///< for submissions, until somebody closes it
   bool is_input_ended = false;  ///< the number of tasks is known
   core::Counts counts;
   double tasks_per_second = 0;  ///< lately

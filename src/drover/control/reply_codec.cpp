@@ -121,7 +121,7 @@ void fields(Archive& archive, reply::Status& reply) {
   archive.required("host", reply.host);
   archive.required("pid", reply.pid);
   archive.required("elapsed", reply.elapsed);
-  archive.required("accepts_tasks", reply.accepts_tasks);
+  archive.required("is_kept_open", reply.is_kept_open);
   archive.required("is_input_ended", reply.is_input_ended);
   archive.required("counts", reply.counts);
   archive.required("tasks_per_second", reply.tasks_per_second);

@@ -61,7 +61,12 @@ RunEnd MasterLoop::run() {
   }
   if (failure_.empty() && scheduler_.stop_reason() == core::StopReason::no_workers)
     failure_ = "no worker is left, and none came within " + support::format_duration(options_.policy.worker_wait);
-  return {scheduler_.counts(), scheduler_.stop_reason(), signal_, is_launcher_ending_, failure_};
+  return {scheduler_.counts(),
+          scheduler_.stop_reason(),
+          signal_,
+          is_input_open_ && ports_.functions == nullptr,
+          is_launcher_ending_,
+          failure_};
 }
 
 void MasterLoop::turn() {

@@ -62,6 +62,8 @@ struct RunEnd {
   std::optional<core::StopReason> stop_reason;
   /// The signal that asked for it.
   std::optional<int> signal;
+  /// There was more input, or may have been.
+  bool is_input_left = false;
   /// mpirun could not keep the MPI job: that is why another is to go on.
   bool is_launcher_ending = false;
   /// What went wrong with drover itself; empty when nothing did.

@@ -156,7 +156,7 @@ control::reply::Status StatusBoard::status(const core::Scheduler& scheduler, cor
   status.host = about_.host;
   status.pid = static_cast<std::int32_t>(::getpid());
   status.elapsed = now - started_;
-  status.accepts_tasks = scheduler.is_open();
+  status.is_kept_open = about_.is_kept_open && !is_input_ended_;
   status.is_input_ended = is_input_ended_;
   status.tasks_per_second = tasks_per_second(status.counts, now);
   status.mean_runtime = scheduler.mean_runtime();

@@ -20,6 +20,7 @@ class StatusBoard final : public Observer {
     std::string run_dir;
     std::string host;
     core::Duration heartbeat{};
+    bool is_kept_open = false;  ///< for submissions
   };
   /// What became of a task that has its terminal record, in words; empty when it is not known.
   using TaskHistory = std::function<std::string(core::TaskId)>;

@@ -45,7 +45,8 @@ TEST_CASE("the status of a run that is well") {
 TEST_CASE("the status of a run that is not") {
   reply::Status status = small_status();
   status.phase = RunPhase::waiting;
-  status.accepts_tasks = true;
+  status.is_kept_open = true;
+  status.is_input_ended = false;
   status.counts.failed = 3;
   status.counts.quarantined = 1;
   status.counts.delayed = 2;

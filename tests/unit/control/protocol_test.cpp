@@ -92,7 +92,7 @@ TEST_CASE("a status survives the wire") {
   status.phase = RunPhase::waiting;
   status.run_dir = "/tmp/\xff";
   status.elapsed = 1234567us;
-  status.accepts_tasks = true;
+  status.is_kept_open = true;
   status.counts.accepted = 10;
   status.counts.workers_lost = 2;
   status.mean_runtime = 250ms;
@@ -105,7 +105,7 @@ TEST_CASE("a status survives the wire") {
   CHECK(read.phase == RunPhase::waiting);
   CHECK(read.run_dir == status.run_dir);
   CHECK(read.elapsed == status.elapsed);
-  CHECK(read.accepts_tasks);
+  CHECK(read.is_kept_open);
   CHECK_FALSE(read.is_input_ended);
   CHECK(read.counts.accepted == 10);
   CHECK(read.counts.workers_lost == 2);

@@ -107,8 +107,8 @@ std::string also(std::uint64_t num, const char* what) {
 
 std::string tasks_line(const control::reply::Status& status) {
   const core::Counts& counts = status.counts;
-  return "tasks   " + std::to_string(counts.accepted) + (status.is_input_ended && !status.accepts_tasks ? "" : "+") +
-         ": " + std::to_string(counts.succeeded) + " done" + also(counts.failed, "failed") +
+  return "tasks   " + std::to_string(counts.accepted) + (status.is_input_ended ? "" : "+") + ": " +
+         std::to_string(counts.succeeded) + " done" + also(counts.failed, "failed") +
          also(counts.timed_out, "timed out") + also(counts.cancelled, "cancelled") +
          also(counts.quarantined, "quarantined") + ", " + std::to_string(counts.executing) + " running, " +
          std::to_string(counts.unfinished() - std::min(counts.executing, counts.unfinished())) + " queued" +
@@ -206,7 +206,7 @@ std::string workers_table(const control::reply::Status& status) {
 std::string format_status(const control::reply::Status& status, bool with_workers) {
   std::string text = "run     " + status.run_id + ": " + std::string(name_of(status.phase)) + ", up " +
                      format_duration(status.elapsed) + ", master on " + status.host + " (process " +
-                     std::to_string(status.pid) + ")" + (status.accepts_tasks ? ", kept open" : "") + "\n";
+                     std::to_string(status.pid) + ")" + (status.is_kept_open ? ", kept open" : "") + "\n";
   text += tasks_line(status) + rate_line(status) + losses_line(status.counts);
   for (const std::string& notice : status.notices) text += "note    " + notice + "\n";
   if (!status.groups.empty()) text += "\n" + groups_table(status);

@@ -1,4 +1,4 @@
-#include "drover/cli/rerun_command.hpp"
+#include "drover/cli/resume_command.hpp"
 
 #include <cstdlib>
 #include <filesystem>
@@ -32,12 +32,12 @@ std::string program_name() {
 
 }  // namespace
 
-std::string rerun_command(const fs::path& run_dir, bool by_launcher) {
+std::string resume_command(const std::string& option, const fs::path& run_dir, bool by_launcher) {
   std::string command;
   const std::optional<LauncherProcess> launcher = by_launcher ? find_launcher_process() : std::nullopt;
   if (launcher)
     for (const std::string& word : launcher->words) command += shell_quote(word) + " ";
-  return command + program_name() + " run --resume-failed " + shell_quote(run_dir.string());
+  return command + program_name() + " run " + option + " " + shell_quote(run_dir.string());
 }
 
 }  // namespace drover::cli
