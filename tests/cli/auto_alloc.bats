@@ -64,7 +64,7 @@ joins() {
   grep -q '^sbatch --qos=low --mem=1G .*--nodes=1 .*--time=60 ' calls
   grep -q '^scancel --name=drover-run-' calls
   nothing_is_queued
-  waits_for no_process 'worker --join'
+  waits_for no_process "worker --join .*$PWD"
 }
 
 @test "a run that begins without workers gets them at once" {
@@ -158,13 +158,13 @@ SH
 @test "an sbatch that hangs keeps neither the batch nor its end" {
   tool sbatch <<'SH'
     echo '1 PENDING 0:00 Priority' >queue/1
-    exec sleep 1000
+    exec sleep 71085
 SH
   drover run -j 2 --auto-alloc tasks.txt
   exits 0
   diff <(seq 60) <(sort -n out)
   nothing_is_queued
-  waits_for no_process 'sleep 1000'
+  waits_for no_process 'sleep 71085'
 }
 
 @test "a dry run says what it would submit, and touches nothing" {

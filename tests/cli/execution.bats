@@ -89,12 +89,12 @@ load lib
 
 @test "a time limit ends a command, also one that does not want to" {
   for start in "${starts[@]}"; do
-    printf '%s\n' 'sleep 1000' 'trap "" TERM; while :; do sleep 1; done' true >limited
+    printf '%s\n' 'sleep 71083' 'trap "" TERM; while :; do sleep 1; done' true >limited
     capture "$start" --timeout 200ms --kill-after 100ms limited
     exits 2
     says '1 succeeded, 2 timed out' 'timed out: '
   done
-  no_process 'sleep 1000'
+  no_process 'sleep 71083'
 }
 
 @test "a time limit ends everything that the command started" {
@@ -119,10 +119,10 @@ load lib
 }
 
 @test "halt now: what runs is ended" {
-  capture locally -j 2 --halt now,fail=1 'if [ {} = 1 ]; then until [ -e other ]; do sleep 0.02; done; exit 1; fi; touch other; sleep 1000' ::: 1 2
+  capture locally -j 2 --halt now,fail=1 'if [ {} = 1 ]; then until [ -e other ]; do sleep 0.02; done; exit 1; fi; touch other; sleep 71084' ::: 1 2
   exits 1
   says '0 succeeded, 1 failed, 1 not run'
-  no_process 'sleep 1000'
+  no_process 'sleep 71084'
 }
 
 @test "halt after successes, and after a share of the tasks" {
