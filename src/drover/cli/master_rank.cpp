@@ -192,7 +192,6 @@ runtime::RecruiterOptions recruiter_options(const RunOptions& options, const jou
   recruiter.run_dir = run.path().string();
   recruiter.drover_version = version();
   recruiter.slots_per_worker = options.num_slots;
-  recruiter.worker_args = {"worker-rank", "--slots", std::to_string(options.num_slots)};
   recruiter.rank_options = isolation_arguments(options.isolation);
   return recruiter;
 }

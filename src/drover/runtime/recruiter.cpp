@@ -189,12 +189,16 @@ void Recruiter::spawn(Recruit& recruit, core::Time now) {
   transport::SpawnRequest request;
   request.population = static_cast<int>(recruit.request.population);
   request.program = options_.program;
-  request.args = program_args(options_.worker_args);
+  request.args = program_args({"worker-rank", "--slots", slots_argument(recruit.request)});
   for (const control::HostSlots& host : recruit.request.hosts)
     request.hosts.push_back(host.host + ":" + std::to_string(host.num_slots));
   request.are_hosts_new = !request.hosts.empty();
   recruit.deadline = now + options_.arrival_limit;
   recruit.state = Arriving{nullptr, transport::spawn_group(std::move(request))};
+}
+
+std::string Recruiter::slots_argument(const control::request::ScaleAdd& request) const {
+  return std::to_string(request.slots_per_worker > 0 ? request.slots_per_worker : options_.slots_per_worker);
 }
 
 std::vector<std::string> Recruiter::program_args(std::vector<std::string> args) const {
@@ -213,8 +217,7 @@ void Recruiter::launch(RecruitId id, Recruit& recruit, core::Time now) {
     args.push_back(host_list(recruit.request.hosts));
   }
   args.emplace_back("--slots");
-  args.push_back(std::to_string(recruit.request.slots_per_worker > 0 ? recruit.request.slots_per_worker
-                                                                     : options_.slots_per_worker));
+  args.push_back(slots_argument(recruit.request));
   child.command = program_args(std::move(args));
   child.command.insert(child.command.begin(), options_.program);
   child.unset = launcher_variables();

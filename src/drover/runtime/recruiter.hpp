@@ -36,7 +36,6 @@ struct RecruiterOptions {
   std::vector<std::string> args_after;
   std::string run_dir;  ///< absolute: where a launched group announces itself
   std::string drover_version;
-  std::vector<std::string> worker_args;   ///< for a rank that is spawned; between those
   std::vector<std::string> rank_options;  ///< of every rank that comes, whichever way
   std::uint32_t slots_per_worker = 1;
   /// How long a host has to answer, and then a group to be connected.
@@ -149,6 +148,7 @@ class Recruiter {
   void start(RecruitId id, Recruit& recruit, core::Time now);
   void spawn(Recruit& recruit, core::Time now);
   void launch(RecruitId id, Recruit& recruit, core::Time now);
+  [[nodiscard]] std::string slots_argument(const control::request::ScaleAdd& request) const;
   [[nodiscard]] std::vector<std::string> program_args(std::vector<std::string> args) const;
   void accept(RecruitId id, Recruit& recruit, core::Time now);
   void poll_launches();
