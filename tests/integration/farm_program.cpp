@@ -378,6 +378,32 @@ void thread_faults(drover::Session& session, const Tasks& tasks, const std::stri
   expect(session.submit(tasks.square, 3).get() == 9, "the farm goes on");
 }
 
+/// The program's own farm, asked and changed by the program.
+void scaling(drover::Session& session, const Tasks& tasks, const std::string&) {
+  session.submit(tasks.square, 1).get();
+  const drover::FarmStatus before = session.status();
+  expect(before.workers.size() == 2 && before.groups.size() == 1, "the status has the workers of the start");
+  expect(before.counts.succeeded == 1 && before.counts.accepted == 1, "the status counts tasks");
+
+  const std::vector<drover::FarmGroup> added = session.grow(1, {.slots_per_worker = 2, .via = drover::WayIn::spawn});
+  expect(added.size() == 1 && added.front().num_workers == 1, "a group came");
+  const drover::GroupId group = added.front().group;
+  const drover::FarmStatus grown = session.status();
+  expect(grown.workers.size() == 3 && grown.num_slots == before.num_slots + 2, "the status has its worker");
+  std::vector<drover::Future<int>> busy;
+  for (int i = 0; i < 4; ++i) busy.push_back(session.submit(tasks.sleep, 60'000));
+  expect(comes_true([&] { return session.status().counts.executing == 4; }), "all slots have work");
+
+  expect(session.drain(group, true).num_left == 1, "it left");
+  expect(session.status().workers.size() == 2, "it is not there any more");
+  for (const auto& one : busy) one.cancel();
+  text_of<drover::Error>("draining a group that is not there", [&] { (void)session.drain(group); });
+  text_of<drover::Error>("growing on a host that is not there", [&] {
+    (void)session.grow(0, {.hosts = {{"no-such-host.invalid", 1}}});
+  });
+  expect(session.submit(tasks.square, 3).get() == 9, "the farm goes on");
+}
+
 using Scenario = void (*)(drover::Session&, const Tasks&, const std::string&);
 const std::map<std::string, Scenario> kScenarios{{"values", values},
                                                  {"maps", maps},
@@ -388,6 +414,7 @@ const std::map<std::string, Scenario> kScenarios{{"values", values},
                                                  {"trees", trees},
                                                  {"orphans", orphans},
                                                  {"many", many},
+                                                 {"scaling", scaling},
                                                  {"isolated_faults", isolated_faults},
                                                  {"thread_faults", thread_faults}};
 

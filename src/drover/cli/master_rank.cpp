@@ -280,8 +280,8 @@ std::string why_over(const runtime::RunEnd& end) {
 /// A program's own code, beside the loop.
 class Session {
  public:
-  explicit Session(const Program* program) : program_(program) {
-    if (program_ != nullptr) thread_ = std::thread([this] { status_ = program_->session(); });
+  Session(const Program* program, const std::filesystem::path& run_dir) : program_(program) {
+    if (program_ != nullptr) thread_ = std::thread([this, run_dir] { status_ = program_->session(run_dir); });
   }
   ~Session() { (void)end("the run is over"); }
   Session(const Session&) = delete;
@@ -395,11 +395,11 @@ int Batch::run() {
       {transport_, recruiter_, desk_, functions_ ? *functions_ : *open_run_.source, *open_run_.journal, results_,
        std::move(observers), signals_, functions_.get(), allocator_ ? &*allocator_ : nullptr});
   catch_up();
-  Session session(invocation_.program);
+  Session session(invocation_.program, run_.path());
   runtime::RunEnd end = loop.run();
+  desk_.close();  // the session may be a client, too
   const std::optional<int> session_status = session.end(why_over(end));
   has_losses_ = end.counts.workers_lost > 0;
-  desk_.close();
   const bool is_rollover = end.failure.empty() && end.stop_reason == core::StopReason::rollover;
   if (allocator_ && is_rollover) allocator_->hand_over();
   allocator_.reset();

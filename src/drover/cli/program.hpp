@@ -2,6 +2,7 @@
 // engine. drover itself has none of it.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -24,7 +25,7 @@ struct Program {
   runtime::CallBoard& calls;
   /// Executed on a thread of its own on the master. Gives an exit status, or none: then it is the run's.
   /// Does not throw, and returns once the board is closed.
-  std::function<std::optional<int>()> session;
+  std::function<std::optional<int>(const std::filesystem::path& run_dir)> session;
   /// What turns a call of the program into a call of drover, before and after drover's arguments.
   std::vector<std::string> args_before;
   std::vector<std::string> args_after;

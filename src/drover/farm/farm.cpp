@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <mutex>
 
 #include "drover/cli/app.hpp"
@@ -18,7 +19,6 @@ namespace {
 
 /// In front of the arguments: they are those of drover, and after `--` come the program's.
 constexpr const char* kDroverMark = "--drover";
-constexpr std::uint8_t kNoPriority = core::kNormalPriority;
 
 /// On a worker: what it keeps between tasks, made for the first of them.
 struct Keeper {
@@ -58,7 +58,7 @@ struct Farm::State {
   Isolation isolation = Isolation::thread;
 
   void split(const std::vector<std::string>& args);
-  [[nodiscard]] std::optional<int> hold_session(const SessionBody& session);
+  [[nodiscard]] std::optional<int> hold_session(const SessionBody& session, const std::filesystem::path& run_dir);
 };
 
 void Farm::State::split(const std::vector<std::string>& args) {
@@ -112,10 +112,10 @@ void Farm::set_isolation(Isolation isolation) {
 }
 
 /// On the session's own thread.
-std::optional<int> Farm::State::hold_session(const SessionBody& session) {
+std::optional<int> Farm::State::hold_session(const SessionBody& session, const std::filesystem::path& run_dir) {
   std::optional<int> status;
   try {
-    Session open(board);
+    Session open(board, run_dir);
     status = session(open);
     board->wait_all();
   } catch (const RunStopped&) {
@@ -138,7 +138,7 @@ int Farm::run_session(const SessionBody& session) {
                        .isolation = state_->isolation,
                        .prepare = [keeper = state_->keeper] { keeper->prepare(); },
                        .calls = *state_->board,
-                       .session = [&] { return state_->hold_session(session); },
+                       .session = [&](const std::filesystem::path& dir) { return state_->hold_session(session, dir); },
                        .args_before = {kDroverMark},
                        .args_after = {"--"}};
   program.args_after.insert(program.args_after.end(), state_->rest.begin(), state_->rest.end());
@@ -147,8 +147,6 @@ int Farm::run_session(const SessionBody& session) {
 }
 
 // --- submitting -------------------------------------------------------------------------------
-
-Session::Session(std::shared_ptr<runtime::CallBoard> board) : Submitter(std::move(board), kNoPriority, 0) {}
 
 runtime::CallPtr Submitter::submit_bytes(const std::string& name, std::string argument, const SubmitOptions& options) {
   core::TaskSpec spec;
