@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <drover/farm.hpp>
@@ -53,6 +54,17 @@ struct Table {
   int pid = 0;
 };
 
+/// Counts how often it is loaded in this process.
+struct Dictionary {
+  std::vector<int> words;
+  static inline std::atomic<int> num_loads = 0;
+  template <class Archive>
+  void serialize(Archive& ar, unsigned) {
+    ar& words;
+    if constexpr (Archive::is_loading::value) ++num_loads;
+  }
+};
+
 /// Says how long its task is, or refuses.
 class Measurer : public drover::TaskWorker {
  public:
@@ -90,6 +102,7 @@ struct Tasks {
   drover::TaskType<void(std::string)> deaf;
   drover::TaskType<long(long)> leak;
   drover::TaskType<int()> own_pid;
+  drover::TaskType<std::vector<int>(drover::Broadcast<Dictionary>, int)> look_up;
 };
 
 long resident_kib() {
@@ -206,7 +219,12 @@ Tasks::Tasks(drover::Farm& farm)
                        leaked.emplace_back(static_cast<std::size_t>(kib) * 1024, 'x');
                        return resident_kib();
                      })),
-      own_pid(farm.task("own_pid", [] { return static_cast<int>(::getpid()); })) {
+      own_pid(farm.task("own_pid", [] { return static_cast<int>(::getpid()); })),
+      look_up(farm.task(
+          "look_up", [](drover::TaskContext& context, const drover::Broadcast<Dictionary>& dictionary, int i) {
+            const std::vector<int>& words = context.get(dictionary).words;
+            return std::vector<int>{words.at(static_cast<std::size_t>(i)), ::getpid(), Dictionary::num_loads};
+          })) {
   farm.worker<Measurer>("measure");
   farm.on_worker_start([] { return Table{static_cast<int>(::getpid())}; });
 }
@@ -404,6 +422,36 @@ void scaling(drover::Session& session, const Tasks& tasks, const std::string&) {
   expect(session.submit(tasks.square, 3).get() == 9, "the farm goes on");
 }
 
+/// A value that many tasks use, of several pieces, comes once to each process, also to one that comes late.
+void broadcasts(drover::Session& session, const Tasks& tasks, const std::string&) {
+  constexpr int kNumWords = 1'000'000;
+  Dictionary dictionary;
+  for (int i = 0; i < kNumWords; ++i) dictionary.words.push_back(3 * i);
+  std::optional<drover::Broadcast<Dictionary>> shared = session.broadcast(dictionary);
+  std::set<int> processes;
+  const auto look_up_all = [&](std::size_t num_processes) {
+    const auto arguments = [&](int i) { return std::tuple(*shared, kNumWords - 1 - i % 100); };
+    for (int round = 0; round < 100 && processes.size() < num_processes; ++round)
+      for (auto& result : session.map(tasks.look_up, std::views::iota(0, 50) | std::views::transform(arguments))) {
+        const std::vector<int> got = result.get();
+        expect(got[0] == 3 * (kNumWords - 1 - static_cast<int>(result.index()) % 100), "a task gets the value");
+        expect(got[2] == 1, "a process loads it once");
+        processes.insert(got[1]);
+      }
+    expect(processes.size() >= num_processes, "all workers took part");
+  };
+  look_up_all(2);
+  session.grow(1);
+  look_up_all(3);
+
+  const auto first = session.submit(tasks.sleep, 300);
+  const auto too_late = session.submit({.after = {first}}, tasks.look_up, *shared, 0);
+  shared.reset();
+  expect(text_of<drover::TaskFailed>("a value that was let go", [&] { too_late.get(); }).find("let go") !=
+             std::string::npos,
+         "the task says that the value was let go");
+}
+
 using Scenario = void (*)(drover::Session&, const Tasks&, const std::string&);
 const std::map<std::string, Scenario> kScenarios{{"values", values},
                                                  {"maps", maps},
@@ -415,6 +463,7 @@ const std::map<std::string, Scenario> kScenarios{{"values", values},
                                                  {"orphans", orphans},
                                                  {"many", many},
                                                  {"scaling", scaling},
+                                                 {"broadcasts", broadcasts},
                                                  {"isolated_faults", isolated_faults},
                                                  {"thread_faults", thread_faults}};
 

@@ -10,6 +10,7 @@
 
 #include "drover/control/replies.hpp"
 #include "drover/control/requests.hpp"
+#include "drover/farm/broadcast.hpp"
 #include "drover/farm/submitter.hpp"
 
 namespace drover {
@@ -49,6 +50,13 @@ class Session : public Submitter {
   /// A barrier: waits until all that was submitted so far, and until then, has ended, and all that was to
   /// be done then() is done.
   void wait_all() { board().wait_all(); }
+
+  /// Makes a value known that many tasks use: each worker gets it once, not with each task, also one that comes
+  /// later. See Broadcast.
+  template <class T>
+  [[nodiscard]] Broadcast<T> broadcast(const T& value) {
+    return Broadcast<T>(shared_board(), board().shelf().put(detail::to_bytes(value)));
+  }
 
   // The farm itself is steered as `drover status` and `drover scale` do it.
 

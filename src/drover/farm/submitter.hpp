@@ -112,7 +112,8 @@ class Submitter {
       : board_(std::move(board)), priority_(priority), depth_(depth) {}
   ~Submitter() = default;
 
-  [[nodiscard]] runtime::CallBoard& board() { return *board_; }
+  [[nodiscard]] runtime::CallBoard& board() const { return *board_; }
+  [[nodiscard]] const std::shared_ptr<runtime::CallBoard>& shared_board() const { return board_; }
 
  private:
   template <class... Params, class... Args>

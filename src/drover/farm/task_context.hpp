@@ -3,9 +3,13 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <typeindex>
+#include <utility>
+#include <vector>
 
 #include "drover/exec/function_table.hpp"
+#include "drover/farm/broadcast.hpp"
 #include "drover/farm/submitter.hpp"
 
 namespace drover {
@@ -36,6 +40,19 @@ class TaskContext : public Submitter {
   /// Nobody wants the result any more, or the time limit has passed: end soon, however.
   [[nodiscard]] bool is_cancelled() const { return call_.is_cancelled; }
 
+  /// The value that was broadcast, for as long as the task executes. Loaded once in a process, and shared by all
+  /// tasks there. Waits until it is here. Throws UsageError when the session has let it go.
+  template <class T>
+  [[nodiscard]] const T& get(const Broadcast<T>& broadcast) {
+    const auto load = [](std::string_view bytes) {
+      auto value = std::make_shared<T>();
+      detail::from_bytes(bytes, *value);
+      return std::shared_ptr<const void>(std::move(value));
+    };
+    const auto& value = values_.emplace_back(board().shelf().take(broadcast.id(), typeid(T), load));
+    return *static_cast<const T*>(value.get());
+  }
+
   /// What on_worker_start() made. Shared by the slots of a worker. Throws Error when it made something
   /// else, or nothing.
   template <class State>
@@ -49,6 +66,7 @@ class TaskContext : public Submitter {
 
   const exec::FunctionCall& call_;
   const WorkerState& state_;
+  std::vector<std::shared_ptr<const void>> values_;  ///< those that were broadcast, and that it uses
 };
 
 }  // namespace drover

@@ -19,10 +19,15 @@ constexpr std::size_t kMostQueued = 10'000;
 }  // namespace
 
 CallBoard::CallBoard() {
-  part_from_parent();
+  make_event();
 }
 
 void CallBoard::part_from_parent() {
+  shelf_.part_from_parent();
+  make_event();
+}
+
+void CallBoard::make_event() {
   event_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!event_) throw system_error("cannot watch for submitted tasks", errno);
 }
@@ -206,6 +211,7 @@ void CallBoard::end(std::vector<Ended> ended) {
 }
 
 void CallBoard::close(const std::string& reason) {
+  shelf_.close();
   const std::lock_guard lock(mutex_);
   is_closed_ = true;
   closed_because_ = reason;

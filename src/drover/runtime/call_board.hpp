@@ -20,6 +20,7 @@
 
 #include "drover/core/facts.hpp"
 #include "drover/core/task.hpp"
+#include "drover/runtime/shelf.hpp"
 #include "drover/support/unique_fd.hpp"
 
 namespace drover::runtime {
@@ -117,10 +118,14 @@ class CallBoard {
   /// Nothing more comes: what has not ended ends as stopped, now and whatever is submitted later.
   void close(const std::string& reason);
 
-  /// In a process that was forked with a board that nobody used: makes it its own.
+  /// In a process that was forked with a board that nobody used: makes it its own, with its shelf.
   void part_from_parent();
 
+  /// Values that many of its tasks use. Closed with the board.
+  [[nodiscard]] Shelf& shelf() { return shelf_; }
+
  private:
+  void make_event();
   void cancel_locked(const CallPtr& call);
   void enqueue(const CallPtr& call);
   void end_locked(const CallPtr& call, CallEnd end);
@@ -129,6 +134,7 @@ class CallBoard {
   void clear_signal();
   void run_actions();
 
+  Shelf shelf_;
   support::UniqueFd event_;
   std::mutex mutex_;
   std::condition_variable ended_;

@@ -57,6 +57,23 @@ core::Event FunctionDesk::withdraw(core::WorkerId from, const wire::Withdraw& wi
   return request;
 }
 
+// --- values -----------------------------------------------------------------------------------
+
+void FunctionDesk::send_piece(core::WorkerId to, const wire::Fetch& fetch) {
+  wire::Piece piece = session_.shelf().piece(fetch);
+  if (piece.is_there) fetched_[fetch.value].insert(to);
+  transport_.send(to, wire::encode(std::move(piece)));
+}
+
+void FunctionDesk::release_values() {
+  std::map<core::WorkerId, wire::Release> releases;
+  for (const wire::ValueId value : session_.shelf().take_removed())
+    if (const auto workers = fetched_.extract(value))
+      for (const core::WorkerId worker : workers.mapped())
+        if (!gone_.contains(worker)) releases[worker].values.push_back(value);
+  for (const auto& [worker, release] : releases) transport_.send(worker, wire::encode(release));
+}
+
 // --- what comes of it -------------------------------------------------------------------------
 
 void FunctionDesk::on_facts(std::span<const core::Fact> facts, core::WallMicros) {
@@ -108,6 +125,7 @@ void FunctionDesk::give_up_waiting() {
 void FunctionDesk::on_turn(const core::Scheduler& scheduler, core::Time) {
   if (scheduler.stop_reason()) give_up_waiting();
   session_.end(std::exchange(ended_, {}));
+  release_values();
   for (auto& [worker, settled] : std::exchange(settled_, {})) transport_.send(worker, wire::encode(settled));
 }
 

@@ -35,6 +35,11 @@ class FunctionDesk final : public TaskSource, public Observer {
   [[nodiscard]] core::Event submit(core::WorkerId from, wire::Submit& submit);
   [[nodiscard]] core::Event withdraw(core::WorkerId from, const wire::Withdraw& withdraw);
 
+  // --- the values that they use ---
+
+  /// Answers at once, with a piece of the value.
+  void send_piece(core::WorkerId to, const wire::Fetch& fetch);
+
   // --- what comes of them ---
 
   /// Whether the task was submitted by code, which then has its result.
@@ -45,6 +50,7 @@ class FunctionDesk final : public TaskSource, public Observer {
 
  private:
   void give_up_waiting();
+  void release_values();
 
   struct Pending {
     core::OwnerId owner;
@@ -58,6 +64,7 @@ class FunctionDesk final : public TaskSource, public Observer {
   std::unordered_map<core::TaskId, Pending> pending_;              ///< accepted and not delivered
   std::vector<CallBoard::Ended> ended_;                            ///< for the session
   std::map<core::WorkerId, wire::Settled> settled_;
+  std::map<wire::ValueId, std::set<core::WorkerId>> fetched_;  ///< who has pieces of them
   std::set<core::WorkerId> gone_;  ///< their tasks have their record, and nobody waits for it
 };
 

@@ -1,5 +1,5 @@
-// The function has the main thread. Another speaks for it: tells the worker which tasks it made, and it what
-// became of them and whether it is still wanted.
+// The function has the main thread. Another speaks for it: tells the worker which tasks it made and which values
+// it wants, and it what became of them and whether it is still wanted.
 
 #include "drover/runtime/isolated_call.hpp"
 
@@ -62,18 +62,21 @@ class IsolatedCall {
   }
 
   void speak() {
-    std::array<pollfd, 2> polled{pollfd{stream_.fd(), POLLIN, 0}, pollfd{calls_.fd(), POLLIN, 0}};
+    std::array polled{pollfd{stream_.fd(), POLLIN, 0}, pollfd{calls_.fd(), POLLIN, 0},
+                      pollfd{calls_.shelf().fd(), POLLIN, 0}};
     while (true) {
       (void)::poll(polled.data(), polled.size(), -1);
       while (auto message = stream_.receive()) take(*message);
       if (stream_.is_at_end()) ::_exit(1);
       const std::lock_guard lock(sending_);
       send_calls();
+      for (const wire::Fetch& fetch : calls_.shelf().take_wanted()) stream_.send_all(fetch);
     }
   }
 
   void take(wire::Message& message) {
     if (std::holds_alternative<wire::Kill>(message)) is_cancelled_ = true;
+    if (auto* piece = std::get_if<wire::Piece>(&message)) calls_.shelf().add(std::move(*piece));
     auto* settled = std::get_if<wire::Settled>(&message);
     if (settled == nullptr) return;
     std::vector<CallBoard::Ended> ended;

@@ -200,6 +200,7 @@ void IsolatedFunctions::poll(core::Time now, exec::AttemptHandler& handler) {
       ++it;
     }
   }
+  send_pieces();
   begin_next(now);
 }
 
@@ -231,6 +232,8 @@ void IsolatedFunctions::take(std::uint64_t number, Attempt& attempt, wire::Messa
   } else if (const auto* withdraw = std::get_if<wire::Withdraw>(&message)) {
     for (const std::uint64_t call : withdraw->calls)
       if (const auto found = attempt.calls.find(call); found != attempt.calls.end()) calls_.cancel(found->second);
+  } else if (const auto* fetch = std::get_if<wire::Fetch>(&message)) {
+    attempt.fetches.push_back(*fetch);
   } else if (auto* report = std::get_if<wire::Report>(&message)) {
     if (!report->ended.empty())
       attempt.result = std::move(report->ended.front());
@@ -290,6 +293,17 @@ void IsolatedFunctions::settle_calls() {
   for (const auto& [number, message] : settled) {
     Attempt& attempt = attempts_.at(number);
     send(number, attempt, message);
+  }
+}
+
+/// Of what has come here: a value comes once, and goes on to each process that wants it.
+void IsolatedFunctions::send_pieces() {
+  Shelf& shelf = calls_.shelf();
+  for (auto& [number, attempt] : attempts_) {
+    const auto is_to_come = std::stable_partition(attempt.fetches.begin(), attempt.fetches.end(),
+                                                  [&](const wire::Fetch& fetch) { return !shelf.has(fetch.value); });
+    for (auto fetch = is_to_come; fetch != attempt.fetches.end(); ++fetch) send(number, attempt, shelf.piece(*fetch));
+    attempt.fetches.erase(is_to_come, attempt.fetches.end());
   }
 }
 

@@ -169,6 +169,10 @@ void MasterLoop::take(core::WorkerId from, const wire::Withdraw& withdraw) {
   if (ports_.functions != nullptr) handle(ports_.functions->withdraw(from, withdraw));
 }
 
+void MasterLoop::take(core::WorkerId from, const wire::Fetch& fetch) {
+  if (ports_.functions != nullptr) ports_.functions->send_piece(from, fetch);
+}
+
 template <class Unexpected>
 void MasterLoop::take(core::WorkerId from, const Unexpected&) {
   handle(core::event::WorkerFailed{from, "sent a message that only a master sends"});

@@ -133,6 +133,15 @@ void WorkerLoop::take(wire::Settled& settled) {
   calls_->end(std::move(ended));
 }
 
+void WorkerLoop::take(wire::Piece& piece) {
+  if (machine_) handle(core::worker_event::MasterHeard{});
+  if (calls_ != nullptr) calls_->shelf().add(std::move(piece));
+}
+
+void WorkerLoop::take(const wire::Release& release) {
+  if (calls_ != nullptr) calls_->shelf().release(release.values);
+}
+
 template <class Unexpected>
 void WorkerLoop::take(const Unexpected&) {
   throw Error("the master sent a message that only a worker sends");
@@ -178,6 +187,7 @@ void WorkerLoop::send_calls() {
   }
   const wire::Withdraw withdraw{calls_->take_cancelled()};
   if (!withdraw.calls.empty()) send(withdraw);
+  for (const wire::Fetch& fetch : calls_->shelf().take_wanted()) send(fetch);
 }
 
 /// Those that execute as the worker leaves its master in the lurch, or the master it.
@@ -275,7 +285,7 @@ void WorkerLoop::wait() {
   // With work in hand and no large output on its way, nothing that the master may say is urgent.
   const bool is_supplied = machine_ && machine_->num_queued() > 0 && num_unacknowledged_ < kLargeOutput;
   waiter_.wait({executor_ && !is_window_full ? executor_->fd() : -1, functions_ ? functions_->fd() : -1, signals_.fd(),
-                calls_ != nullptr ? calls_->fd() : -1},
+                calls_ != nullptr ? calls_->fd() : -1, calls_ != nullptr ? calls_->shelf().fd() : -1},
                now, deadline, is_supplied ? kSlack : core::Duration::zero());
 }
 

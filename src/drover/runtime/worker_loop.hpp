@@ -62,6 +62,8 @@ class WorkerLoop final : private exec::AttemptHandler {
   void take(const wire::OutputAck& ack);
   void take(const wire::Ping& ping);
   void take(wire::Settled& settled);
+  void take(wire::Piece& piece);
+  void take(const wire::Release& release);
   template <class Unexpected>
   void take(const Unexpected& unexpected);
 

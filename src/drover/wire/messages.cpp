@@ -55,6 +55,10 @@ DROVER_PLAIN(drover::wire::Withdraw)
 DROVER_PLAIN(drover::wire::SettledCall)
 DROVER_PLAIN(drover::wire::Settled)
 DROVER_PLAIN(drover::wire::Call)
+DROVER_PLAIN(drover::wire::ValueId)
+DROVER_PLAIN(drover::wire::Fetch)
+DROVER_PLAIN(drover::wire::Piece)
+DROVER_PLAIN(drover::wire::Release)
 #undef DROVER_PLAIN
 
 namespace drover::wire {
@@ -214,6 +218,20 @@ void serialize(Archive& ar, wire::Settled& v, unsigned) {
 template <class Archive>
 void serialize(Archive& ar, wire::Call& v, unsigned) {
   ar& v.assignment& v.slot& v.job_slot& v.worker& v.group& v.host;
+}
+template <class Archive>
+void serialize(Archive& ar, wire::Fetch& v, unsigned) {
+  ar& v.value& v.offset;
+}
+template <class Archive>
+void serialize(Archive& ar, wire::Piece& v, unsigned) {
+  std::uint8_t is_there = v.is_there ? 1 : 0;
+  ar& v.value& is_there& v.size& v.bytes;
+  v.is_there = is_there != 0;
+}
+template <class Archive>
+void serialize(Archive& ar, wire::Release& v, unsigned) {
+  ar& v.values;
 }
 
 }  // namespace boost::serialization

@@ -16,6 +16,7 @@
 #include "drover/core/stream.hpp"
 #include "drover/core/task.hpp"
 #include "drover/support/error.hpp"
+#include "drover/support/strong_id.hpp"
 
 namespace drover::wire {
 
@@ -147,8 +148,35 @@ struct Ping {
   friend bool operator==(const Ping&, const Ping&) = default;
 };
 
-// Between a worker and a process that executes a function for it: this, Kill and Settled there; Submit,
-// Withdraw and Report back.
+// Values that many tasks use, from where they are to where they are wanted.
+
+/// A value that was broadcast, in its run.
+using ValueId = support::StrongId<struct ValueTag, std::uint64_t>;
+
+/// The next piece of this value, please.
+struct Fetch {
+  ValueId value;
+  std::uint64_t offset = 0;
+  friend bool operator==(const Fetch&, const Fetch&) = default;
+};
+
+/// The answer.
+struct Piece {
+  ValueId value;
+  bool is_there = true;    ///< else it has been let go, and what follows says nothing
+  std::uint64_t size = 0;  ///< of the whole
+  std::string bytes;
+  friend bool operator==(const Piece&, const Piece&) = default;
+};
+
+/// Nobody will ask for these any more.
+struct Release {
+  std::vector<ValueId> values;
+  friend bool operator==(const Release&, const Release&) = default;
+};
+
+// Between a worker and a process that executes a function for it: this, Kill, Settled and Piece there; Submit,
+// Withdraw, Fetch and Report back.
 
 /// Execute this, and end.
 struct Call {
@@ -162,7 +190,7 @@ struct Call {
 };
 
 using Message = std::variant<Hello, Report, Goodbye, Welcome, Ticket, Recall, Kill, Drain, OutputAck, Ping, Submit,
-                             Withdraw, Settled, Call>;
+                             Withdraw, Settled, Call, Fetch, Piece, Release>;
 
 /// The message in an envelope, ready to be sent.
 [[nodiscard]] std::string encode(const Message& message);

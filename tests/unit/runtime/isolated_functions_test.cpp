@@ -48,6 +48,11 @@ struct Fixture {
     functions["deaf"] = [](std::string_view, const exec::FunctionCall&) -> std::string {
       while (true) ::pause();
     };
+    functions["value"] = [this](std::string_view, const exec::FunctionCall&) {
+      const auto load = [](std::string_view bytes) { return std::make_shared<const std::string>(bytes); };
+      return *std::static_pointer_cast<const std::string>(
+          calls.shelf().take(wire::ValueId(1), typeid(std::string), load));
+    };
     functions["parent"] = [this](std::string_view argument, const exec::FunctionCall&) {
       const runtime::CallPtr child = calls.submit(spec_of("child", std::string(argument)));
       const exec::FunctionExecutor::WaitScope waits;
@@ -160,4 +165,23 @@ TEST_CASE("what was stopped before it had a slot is over at once") {
   CHECK(f.await_result().attempt == third);
   CHECK(f.recorder.results.front().outcome == core::Outcome(core::Killed{}));
   CHECK(f.runner->shut_down(0s));
+}
+
+TEST_CASE("a value comes to the worker once, and from there to each process that wants it") {
+  Fixture f;
+  f.open();
+  runtime::Shelf master;
+  const wire::ValueId id = master.put(std::string(1'500'000, 'x'));
+  REQUIRE(id == wire::ValueId(1));
+  std::size_t num_fetched = 0;
+  for (int i = 0; i < 4; ++i) f.start("value");
+  REQUIRE(f.poll_until([&] {
+    for (const wire::Fetch& fetch : f.calls.shelf().take_wanted()) {
+      f.calls.shelf().add(master.piece(fetch));
+      ++num_fetched;
+    }
+    return f.recorder.results.size() == 4;
+  }));
+  for (const core::AttemptResult& result : f.recorder.results) CHECK(result.value.size() == 1'500'000);
+  CHECK(num_fetched == 2);
 }

@@ -51,6 +51,10 @@ std::vector<wire::Message> samples() {
       wire::Settled{{{9, core::TaskEnd::failed, core::Threw{"t", "x"}, 2, ""},
                      {10, core::TaskEnd::succeeded, core::Exited{0}, 1, "value"},
                      {11, std::nullopt, core::Killed{}, 0, ""}}},
+      wire::Fetch{wire::ValueId(3), 1ULL << 40},
+      wire::Piece{wire::ValueId(3), true, 1ULL << 41, binary},
+      wire::Piece{wire::ValueId(3), false, 0, ""},
+      wire::Release{{wire::ValueId(3), wire::ValueId(4)}},
   };
 }
 
