@@ -9,6 +9,8 @@ namespace {
 
 /// How much work is started ahead, in time.
 constexpr Duration kAhead = std::chrono::milliseconds(1);
+/// Of what takes longer than that, but no longer than this, one is: its slot need not wait for us in between.
+constexpr Duration kLongestAhead = std::chrono::milliseconds(20);
 /// Weight of the newest runtime in the moving mean, as a divisor.
 constexpr Duration::rep kMeanWeight = 8;
 
@@ -88,7 +90,8 @@ void WorkerMachine::free_slot(std::uint32_t slot) {
 bool WorkerMachine::may_start(const Assignment& assignment) const {
   if (!free_slots_.empty()) return true;
   if (assignment.spec.kind != TaskKind::function || assignment.attempt.n > 1 || !mean_runtime_) return false;
-  const auto worth = static_cast<std::size_t>(kAhead / std::max(*mean_runtime_, Duration(1)));
+  if (*mean_runtime_ > kLongestAhead) return false;
+  const auto worth = std::max<std::size_t>(static_cast<std::size_t>(kAhead / std::max(*mean_runtime_, Duration(1))), 1);
   return ahead_.size() < policy_.num_slots * std::min<std::size_t>(worth, policy_.max_ahead);
 }
 

@@ -27,11 +27,18 @@
 
 namespace drover::exec {
 
+namespace {
+
+constexpr core::Time kNotBegun{};
+
+}  // namespace
+
 struct FunctionExecutor::Job {
   core::Assignment assignment;
   Placement placement;     ///< for the function to see
   std::uint32_t slot = 0;  ///< that it holds; 0: none
   bool is_active = false;  ///< counts against the slots
+  std::atomic<core::Time> begun = kNotBegun;
   std::atomic<bool> is_cancelled = false;
   std::atomic<bool> is_settled = false;
   core::AttemptResult result;  ///< of the thread, once it has settled the job
@@ -118,6 +125,7 @@ std::shared_ptr<FunctionExecutor::Job> FunctionExecutor::Pool::begin() {
   waiting.pop_front();
   ++num_active;
   job->is_active = true;
+  job->begun = core::Time(std::chrono::steady_clock::now().time_since_epoch());
   if (!free_slots.empty()) job->slot = free_slots.extract(free_slots.begin()).value();
   job->placement = {job->slot, first_job_slot + job->slot - 1};
   return job;
@@ -207,8 +215,8 @@ void FunctionExecutor::start(core::Assignment assignment, core::Time now) {
   attempt.job = job;
   attempt.started = now;
   const core::Duration own = job->assignment.spec.timeout;
-  const core::Duration timeout = own > core::Duration::zero() ? own : timeout_;
-  if (timeout > core::Duration::zero()) attempt.step_at = now + timeout;
+  attempt.timeout = own > core::Duration::zero() ? own : timeout_;
+  if (attempt.timeout > core::Duration::zero()) attempt.step_at = now + attempt.timeout;
   const std::lock_guard lock(pool_->mutex);
   pool_->waiting.push_back(std::move(job));
   pool_->call_thread();
@@ -255,6 +263,7 @@ void FunctionExecutor::poll(core::Time now, AttemptHandler& handler) {
   }
   std::vector<core::AttemptId> overdue;
   for (auto& [id, attempt] : attempts_) {
+    if (attempt.step_at && attempt.ended_by == EndedBy::nobody) await_turn(attempt, now);
     if (!attempt.step_at || now < *attempt.step_at) continue;
     if (attempt.ended_by == EndedBy::nobody) {
       attempt.ended_by = EndedBy::timeout;
@@ -265,6 +274,13 @@ void FunctionExecutor::poll(core::Time now, AttemptHandler& handler) {
     }
   }
   for (const core::AttemptId id : overdue) leave_behind(id, now, handler);
+}
+
+/// The time limit counts from when the function began, if it had to wait for its turn.
+void FunctionExecutor::await_turn(Attempt& attempt, core::Time now) {
+  if (now < *attempt.step_at) return;
+  const core::Time begun = attempt.job->begun;
+  attempt.step_at = (begun == kNotBegun ? now : begun) + attempt.timeout;
 }
 
 void FunctionExecutor::leave_behind(core::AttemptId id, core::Time now, AttemptHandler& handler) {

@@ -80,12 +80,14 @@ class FunctionExecutor final : public FunctionRunner {
   struct Attempt {
     std::shared_ptr<Job> job;
     EndedBy ended_by = EndedBy::nobody;
+    core::Duration timeout{};
     std::optional<core::Time> step_at;  ///< when to tell it to stop, or to leave it behind
     core::Time started{};
   };
 
   static void serve(const std::shared_ptr<Pool>& pool);
   static void execute(const Pool& pool, Job& job);
+  static void await_turn(Attempt& attempt, core::Time now);
   void leave_behind(core::AttemptId id, core::Time now, AttemptHandler& handler);
 
   core::Duration timeout_;

@@ -196,3 +196,14 @@ TEST_CASE("a function that waits gives its slot to the next, and says when it wa
   f.poll_until(2);
   CHECK(f.recorder.waits == std::vector<bool>{true, false});
 }
+
+TEST_CASE("the time limit of one that had to wait for its turn counts from there") {
+  Fixture f;
+  f.open().start(call(1, "deaf"), now());
+  f.executor->start(call(2, "echo", "in time", 1h), now());
+  f.executor->poll(now() + 2h, f.recorder);
+  CHECK(f.recorder.results.empty());
+  f.may_end = true;
+  f.poll_until(2);
+  CHECK(f.recorder.results[1].value == "in time");
+}
