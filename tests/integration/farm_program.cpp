@@ -8,6 +8,7 @@
 #include <atomic>
 #include <csignal>
 #include <cstdio>
+#include <drover/control/control_client.hpp>
 #include <drover/farm.hpp>
 #include <filesystem>
 #include <fstream>
@@ -15,12 +16,15 @@
 #include <numeric>
 #include <set>
 #include <thread>
+#include <utility>
 
 namespace {
 
 using namespace std::chrono_literals;
 
 int num_faults = 0;
+int tree_depth = 16;
+constexpr long kMostGrown = 64L << 10;
 
 void expect(bool is_so, const std::string& what) {
   if (is_so) return;
@@ -103,6 +107,8 @@ struct Tasks {
   drover::TaskType<long(long)> leak;
   drover::TaskType<int()> own_pid;
   drover::TaskType<std::vector<int>(drover::Broadcast<Dictionary>, int)> look_up;
+  drover::TaskType<void(std::string)> halfway;
+  drover::TaskType<void(int, std::string)> flood;
 };
 
 long resident_kib() {
@@ -112,8 +118,8 @@ long resident_kib() {
 }
 
 template <class Condition>
-bool comes_true(Condition condition) {
-  const auto deadline = std::chrono::steady_clock::now() + 20s;
+bool comes_true(Condition condition, std::chrono::seconds limit = 20s) {
+  const auto deadline = std::chrono::steady_clock::now() + limit;
   while (!condition() && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(5ms);
   return condition();
 }
@@ -220,11 +226,23 @@ Tasks::Tasks(drover::Farm& farm)
                        return resident_kib();
                      })),
       own_pid(farm.task("own_pid", [] { return static_cast<int>(::getpid()); })),
-      look_up(farm.task(
-          "look_up", [](drover::TaskContext& context, const drover::Broadcast<Dictionary>& dictionary, int i) {
-            const std::vector<int>& words = context.get(dictionary).words;
-            return std::vector<int>{words.at(static_cast<std::size_t>(i)), ::getpid(), Dictionary::num_loads};
-          })) {
+      look_up(
+          farm.task("look_up",
+                    [](drover::TaskContext& context, const drover::Broadcast<Dictionary>& dictionary, int i) {
+                      const std::vector<int>& words = context.get(dictionary).words;
+                      return std::vector<int>{words.at(static_cast<std::size_t>(i)), ::getpid(), Dictionary::num_loads};
+                    })),
+      halfway(farm.task("halfway",
+                        [](drover::TaskContext& context, const std::string& end) {
+                          context.progress(0.5, "half of it");
+                          (void)comes_true([&] { return std::filesystem::exists(end); });
+                        })),
+      flood(farm.task("flood", [](drover::TaskContext& context, int num, const std::string& begin) {
+        const drover::TaskType<void(std::string)> wait_for("wait_for");
+        for (int i = 0; i < num; ++i) context.submit(wait_for, begin);
+      })) {
+  farm.task("wait_for",
+            [](const std::string& begin) { (void)comes_true([&] { return std::filesystem::exists(begin); }); });
   farm.worker<Measurer>("measure");
   farm.on_worker_start([] { return Table{static_cast<int>(::getpid())}; });
 }
@@ -345,13 +363,57 @@ void orphans(drover::Session& session, const Tasks& tasks, const std::string& sc
            "an orphan is executed");
 }
 
-/// Twenty thousand and more tasks that tasks made.
+/// A hundred thousand and more tasks that tasks made, without the master growing by what they are: `many 19` makes a
+/// million. Says what it took.
 void many(drover::Session& session, const Tasks& tasks, const std::string&) {
-  expect(session.submit(tasks.count_tree, 13).get() == (1 << 14) - 1, "a tree of tasks has all its leaves");
+  const int depth = tree_depth;
+  const long before = resident_kib();
+  const auto begin = std::chrono::steady_clock::now();
+  expect(session.submit(tasks.count_tree, depth).get() == (2 << depth) - 1, "a tree of tasks has all its leaves");
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+  const long grown = resident_kib() - before;
+  std::printf("# figure: %d tasks made by tasks: %.0f a second, master grown by %ld MiB\n", (2 << depth) - 1,
+              ((2 << depth) - 1) / seconds.count(), grown / 1024);
+  expect(grown < kMostGrown, "the master does not hold what it has done with: " + std::to_string(grown) + " KiB");
   expect(session.submit(tasks.scatter, 1000).get() == 332833500, "a task maps others");
   const auto first = session.submit(tasks.scatter, 600);
   const auto second = session.submit(tasks.scatter, 800);
   expect(first.get() == 71820100 && second.get() == 170346800, "two tasks do so at once");
+}
+
+/// What a task says of its progress is seen by its owner and by clients.
+void progress(drover::Session& session, const Tasks& tasks, const std::string& scratch) {
+  const auto task = session.submit(tasks.halfway, scratch + "/end");
+  expect(task.progress().fraction == 0, "at first there is none");
+  expect(comes_true([&] { return task.progress().fraction == 0.5; }), "the owner hears of progress");
+  expect(task.progress().text == "half of it", "the owner hears its words");
+  drover::control::ControlClient client(session.status().run_dir, 20s);
+  const drover::control::Request question = drover::control::request::Explain{drover::core::TaskId(1)};
+  const std::string text = client.ask<drover::control::reply::Explanation>(question).text;
+  expect(text.find("It has done 50 %: half of it.") != std::string::npos, "explain tells it, not: " + text);
+  std::ofstream(scratch + "/end").put('\n');
+  task.get();
+}
+
+/// Two tasks make far more tasks than a master is to hold, while none of these can be executed: they wait for room.
+void floods(drover::Session& session, const Tasks& tasks, const std::string& scratch) {
+  constexpr int kNum = 75'000;
+  constexpr std::uint64_t kQueue = 100'000;
+  const std::uint64_t most = kQueue + 4 * 4096;  // and what is on its way from two workers, or held there
+  std::vector<drover::Future<void>> floods;
+  for (int i = 0; i < 2; ++i) floods.push_back(session.submit(tasks.flood, kNum, scratch + "/begin"));
+  expect(comes_true([&] { return session.status().counts.accepted >= kQueue; }, 60s), "the queue is full");
+  std::uint64_t num_accepted = 0;
+  (void)comes_true([&] {
+    std::this_thread::sleep_for(500ms);
+    return std::exchange(num_accepted, session.status().counts.accepted) == num_accepted;
+  });
+  expect(num_accepted < most, "no more is taken: " + std::to_string(num_accepted));
+  expect(!floods[0].is_ready() && !floods[1].is_ready(), "those who submit wait");
+  std::ofstream(scratch + "/begin").put('\n');
+  for (const auto& flood : floods) flood.get();
+  (void)comes_true([&] { return session.status().counts.unfinished() == 0; }, 60s);
+  expect(session.status().counts.succeeded == 2 * kNum + 2, "all are executed");
 }
 
 /// What a task may do to itself ends it alone.
@@ -393,6 +455,7 @@ void thread_faults(drover::Session& session, const Tasks& tasks, const std::stri
          "a task that crashes workers is set aside");
   constexpr long kLeakKib = 100L << 10;
   expect(session.submit(tasks.leak, kLeakKib).get() > kLeakKib, "a task may take much memory");
+  expect(comes_true([&] { return session.submit(tasks.leak, 1L).get() > kLeakKib; }), "its worker keeps what it leaks");
   expect(session.submit(tasks.square, 3).get() == 9, "the farm goes on");
 }
 
@@ -462,6 +525,8 @@ const std::map<std::string, Scenario> kScenarios{{"values", values},
                                                  {"trees", trees},
                                                  {"orphans", orphans},
                                                  {"many", many},
+                                                 {"progress", progress},
+                                                 {"floods", floods},
                                                  {"scaling", scaling},
                                                  {"broadcasts", broadcasts},
                                                  {"isolated_faults", isolated_faults},
@@ -473,6 +538,7 @@ int main(int argc, char** argv) {
   drover::Farm farm(argc, argv);
   const Tasks tasks(farm);
   const std::string name = argc > 1 ? argv[1] : "";
+  if (argc > 2) tree_depth = std::atoi(argv[2]);
   return farm.run([&](drover::Session& session) {
     const auto scenario = kScenarios.find(name);
     if (scenario == kScenarios.end()) throw std::invalid_argument("there is no scenario '" + name + "'");

@@ -70,6 +70,11 @@ class JsonEvents final : public runtime::Observer {
     for (const core::Fact& fact : facts) journal::append_event(lines, fact, now);
     printer_.print(lines);
   }
+  void on_progress(const wire::Progress& progress, core::WallMicros now) override {
+    std::string line;
+    journal::append_task_progress(line, progress.attempt, progress.fraction, progress.text, now);
+    printer_.print(line);
+  }
   void on_turn(const core::Scheduler&, core::Time) override {}
 
  private:

@@ -1,6 +1,8 @@
 #include "drover/farm.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <mutex>
@@ -158,6 +160,9 @@ runtime::CallPtr Submitter::submit_bytes(const std::string& name, std::string ar
   spec.timeout = options.timeout;
   std::vector<runtime::CallPtr> after;
   for (const AnyFuture& future : options.after) after.push_back(future.call());
+  if (runtime::CallPtr call = board_->try_submit(spec, after)) return call;
+  // What makes room may need the slot of this task.
+  const exec::FunctionExecutor::WaitScope waits;
   return board_->submit(std::move(spec), after);
 }
 
@@ -214,6 +219,7 @@ const std::string& result_bytes(runtime::CallBoard& board, const runtime::CallPt
 namespace {
 
 constexpr std::uint16_t kDeepest = 0xFFFF;
+constexpr auto kProgressPause = std::chrono::milliseconds(100);
 
 std::uint16_t depth_below(const core::TaskSpec& spec) {
   return spec.depth < kDeepest ? static_cast<std::uint16_t>(spec.depth + 1) : kDeepest;
@@ -229,6 +235,14 @@ std::string TaskContext::owner() const {
   if (call_.owner.is_none()) return "session";
   if (core::is_worker(call_.owner)) return "worker " + std::to_string(core::worker_of(call_.owner).value);
   return "client " + std::to_string(call_.owner.value);
+}
+
+void TaskContext::progress(double fraction, std::string text) {
+  const auto now = std::chrono::steady_clock::now();
+  if (now - told_ < kProgressPause) return;
+  told_ = now;
+  const double within = std::isfinite(fraction) ? std::clamp(fraction, 0.0, 1.0) : 0;
+  board().tell({call_.attempt, within, std::move(text)});
 }
 
 void TaskContext::throw_other_state(const std::type_info& asked) {

@@ -25,6 +25,9 @@ void wait_for_end(runtime::CallBoard& board, const runtime::CallPtr& call);
 
 }  // namespace detail
 
+/// How far a task has come, as its function said last: a fraction from 0 to 1, and perhaps words.
+using Progress = runtime::CallProgress;
+
 /// Of any type of result. Copies are the same task. Thread-safe as a shared_ptr is.
 class AnyFuture {
  public:
@@ -36,6 +39,8 @@ class AnyFuture {
   [[nodiscard]] bool is_valid() const { return call_ != nullptr; }
   /// Whether the task has ended, one way or another: get() does not wait.
   [[nodiscard]] bool is_ready() const { return board_->has_ended(call_); }
+  /// What the task has said by TaskContext::progress(), if the session submitted it.
+  [[nodiscard]] Progress progress() const { return board_->progress(call_); }
   /// Waits for its end.
   void wait() const { detail::wait_for_end(*board_, call_); }
   /// Waits for its end for so long; whether it came.

@@ -1,6 +1,8 @@
 // What a task sees of itself and of the worker that executes it.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -40,6 +42,10 @@ class TaskContext : public Submitter {
   /// Nobody wants the result any more, or the time limit has passed: end soon, however.
   [[nodiscard]] bool is_cancelled() const { return call_.is_cancelled; }
 
+  /// Says how far the task has come, from 0 to 1, and if need be in words: for Future::progress() in the session,
+  /// `drover explain` and `drover events`. More than ten times a second is not told.
+  void progress(double fraction, std::string text = "");
+
   /// The value that was broadcast, for as long as the task executes. Loaded once in a process, and shared by all
   /// tasks there. Waits until it is here. Throws UsageError when the session has let it go.
   template <class T>
@@ -66,6 +72,7 @@ class TaskContext : public Submitter {
 
   const exec::FunctionCall& call_;
   const WorkerState& state_;
+  std::chrono::steady_clock::time_point told_{};     ///< when progress() was last heard
   std::vector<std::shared_ptr<const void>> values_;  ///< those that were broadcast, and that it uses
 };
 

@@ -1,6 +1,7 @@
 #include "drover/journal/event_json.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <string_view>
 #include <variant>
@@ -28,6 +29,10 @@ class Fields {
   }
   void seconds(std::string_view key, core::Duration duration) {
     seconds(key, std::chrono::floor<std::chrono::microseconds>(duration).count());
+  }
+  void fraction(std::string_view key, double value) {
+    begin(key);
+    append_decimal(line_, static_cast<std::int64_t>(std::lround(value * 10'000)), 4);
   }
   void flag(std::string_view key, bool value) {
     begin(key);
@@ -182,6 +187,15 @@ struct EventWriter {
 
 void append_event(std::string& lines, const core::Fact& fact, core::WallMicros now) {
   std::visit(EventWriter{lines, now}, fact);
+  lines += "}\n";
+}
+
+void append_task_progress(std::string& lines, const core::AttemptId& attempt, double fraction, std::string_view text,
+                          core::WallMicros now) {
+  Fields fields = EventWriter{lines, now}.begin("task_progress");
+  fields.attempt(attempt);
+  fields.fraction("fraction", fraction);
+  fields.text_if_any("text", text);
   lines += "}\n";
 }
 

@@ -30,6 +30,10 @@
 //                        cut short
 //   tasks_reopened       tasks: a list; those had ended, and are taken up again
 //
+// One more is for those who follow a run, and not kept:
+//
+//   task_progress        task attempt fraction text?
+//
 // `started` is Unix time as `t` is, by the worker's clock; `runtime` and `cpu_time` are seconds.
 // Fields with `?` are left out when they say nothing; the payload of a function is not text and is
 // left out too. Bytes that are not UTF-8 become U+FFFD, as JSON cannot hold them: a command is to be
@@ -47,6 +51,10 @@ namespace drover::journal {
 
 /// Appends `fact` to `lines` as one line, with its newline.
 void append_event(std::string& lines, const core::Fact& fact, core::WallMicros now);
+
+/// What the function of a task says of itself; a fraction from 0 to 1.
+void append_task_progress(std::string& lines, const core::AttemptId& attempt, double fraction, std::string_view text,
+                          core::WallMicros now);
 
 void append_session_started(std::string& lines, std::int64_t session, core::WallMicros now);
 void append_session_ended(std::string& lines, std::int64_t session, std::string_view how, int exit_status,

@@ -44,10 +44,33 @@ CallBoard::~CallBoard() {
 // --- for those who submit ---------------------------------------------------------------------
 
 CallPtr CallBoard::submit(core::TaskSpec spec, std::span<const CallPtr> after) {
+  std::unique_lock lock(mutex_);
+  taken_.wait(lock, [this] { return has_room_locked(); });
+  return submit_locked(std::move(spec), after);
+}
+
+CallPtr CallBoard::try_submit(core::TaskSpec& spec, std::span<const CallPtr> after) {
+  const std::lock_guard lock(mutex_);
+  return has_room_locked() ? submit_locked(std::move(spec), after) : nullptr;
+}
+
+CallPtr CallBoard::add(core::TaskSpec spec) {
+  const std::lock_guard lock(mutex_);
+  return submit_locked(std::move(spec), {});
+}
+
+bool CallBoard::has_room() {
+  const std::lock_guard lock(mutex_);
+  return has_room_locked();
+}
+
+bool CallBoard::has_room_locked() const {
+  return is_closed_ || num_queued_ < kMostQueued;
+}
+
+CallPtr CallBoard::submit_locked(core::TaskSpec spec, std::span<const CallPtr> after) {
   auto call = std::make_shared<Call>();
   call->spec = std::move(spec);
-  std::unique_lock lock(mutex_);
-  taken_.wait(lock, [this] { return is_closed_ || num_queued_ < kMostQueued; });
   call->number = ++last_number_;
   open_.emplace(call->number, call);
   if (is_closed_) {
@@ -103,6 +126,18 @@ void CallBoard::cancel_locked(const CallPtr& call) {
 bool CallBoard::has_ended(const CallPtr& call) {
   const std::lock_guard lock(mutex_);
   return call->state == Call::State::ended;
+}
+
+CallProgress CallBoard::progress(const CallPtr& call) {
+  const std::lock_guard lock(mutex_);
+  return call->progress;
+}
+
+void CallBoard::tell(wire::Progress progress) {
+  const std::lock_guard lock(mutex_);
+  if (told_.empty()) signal();
+  const core::AttemptId attempt = progress.attempt;
+  told_.insert_or_assign(attempt, std::move(progress));
 }
 
 CallEnd& CallBoard::wait(const CallPtr& call) {
@@ -198,6 +233,18 @@ bool CallBoard::is_finished() {
 std::vector<std::uint64_t> CallBoard::take_cancelled() {
   const std::lock_guard lock(mutex_);
   return std::exchange(cancelled_, {});
+}
+
+std::vector<wire::Progress> CallBoard::take_told() {
+  const std::lock_guard lock(mutex_);
+  std::vector<wire::Progress> told;
+  for (auto& [attempt, progress] : std::exchange(told_, {})) told.push_back(std::move(progress));
+  return told;
+}
+
+void CallBoard::set_progress(std::uint64_t number, CallProgress progress) {
+  const std::lock_guard lock(mutex_);
+  if (const auto found = open_.find(number); found != open_.end()) found->second->progress = std::move(progress);
 }
 
 void CallBoard::end(std::vector<Ended> ended) {

@@ -38,6 +38,12 @@ struct CallEnd {
   std::string reason{};
 };
 
+/// How far a task has come, as its function said last.
+struct CallProgress {
+  double fraction = 0;  ///< of its work
+  std::string text;
+};
+
 /// A task as its submitter holds it. Its fields belong to the board.
 class Call {
  private:
@@ -53,6 +59,7 @@ class Call {
   std::uint32_t num_blockers = 0;
   std::uint64_t number = 0;
   core::TaskSpec spec;  ///< until it is taken
+  CallProgress progress;
   CallEnd end;
   std::vector<std::function<void()>> then;
   std::vector<std::shared_ptr<Call>> blocked;  ///< those that wait for this one
@@ -72,6 +79,9 @@ class CallBoard {
   /// while the loop has too many to take. When the run is over, the task has ended as stopped.
   [[nodiscard]] CallPtr submit(core::TaskSpec spec, std::span<const CallPtr> after = {});
 
+  /// The same without waiting: none, and `spec` as it was, while the loop has too many to take.
+  [[nodiscard]] CallPtr try_submit(core::TaskSpec& spec, std::span<const CallPtr> after = {});
+
   /// The task is not wanted any more: it ends as cancelled unless it ends before.
   void cancel(const CallPtr& call);
 
@@ -79,6 +89,7 @@ class CallBoard {
   void cancel_all();
 
   [[nodiscard]] bool has_ended(const CallPtr& call);
+  [[nodiscard]] CallProgress progress(const CallPtr& call);
   /// Waits for its end. The end belongs to the call.
   [[nodiscard]] CallEnd& wait(const CallPtr& call);
   /// Waits until one of them has ended, and returns the index of the first that has.
@@ -94,7 +105,15 @@ class CallBoard {
   /// Nothing more will be submitted.
   void finish();
 
+  /// An attempt that executes here has come so far. Only the last word of each is kept for the loop.
+  void tell(wire::Progress progress);
+
   // --- for the loop ---
+
+  /// Whether there are less tasks to take than those who submit have to wait for.
+  [[nodiscard]] bool has_room();
+  /// Submits whether there is room or not.
+  [[nodiscard]] CallPtr add(core::TaskSpec spec);
 
   struct Submitted {
     std::uint64_t number = 0;  ///< of the call, by which its end is told
@@ -106,7 +125,8 @@ class CallBoard {
   [[nodiscard]] bool is_finished();
   /// The calls that were taken, have not ended, and are not wanted any more.
   [[nodiscard]] std::vector<std::uint64_t> take_cancelled();
-  /// Readable when something was submitted or cancelled since the last take.
+  [[nodiscard]] std::vector<wire::Progress> take_told();
+  /// Readable when something was submitted, cancelled or told since the last take.
   [[nodiscard]] int fd() const { return event_.get(); }
 
   struct Ended {
@@ -114,6 +134,7 @@ class CallBoard {
     CallEnd end;
   };
   void end(std::vector<Ended> ended);
+  void set_progress(std::uint64_t number, CallProgress progress);
 
   /// Nothing more comes: what has not ended ends as stopped, now and whatever is submitted later.
   void close(const std::string& reason);
@@ -126,6 +147,8 @@ class CallBoard {
 
  private:
   void make_event();
+  [[nodiscard]] bool has_room_locked() const;
+  [[nodiscard]] CallPtr submit_locked(core::TaskSpec spec, std::span<const CallPtr> after);
   void cancel_locked(const CallPtr& call);
   void enqueue(const CallPtr& call);
   void end_locked(const CallPtr& call, CallEnd end);
@@ -144,6 +167,7 @@ class CallBoard {
   std::size_t num_queued_ = 0;
   std::unordered_map<std::uint64_t, CallPtr> open_;  ///< not ended
   std::vector<std::uint64_t> cancelled_;
+  std::map<core::AttemptId, wire::Progress> told_;
   std::deque<std::function<void()>> actions_;
   std::thread actor_;  ///< from the first then() on
   std::uint64_t last_number_ = 0;

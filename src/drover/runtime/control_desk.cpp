@@ -288,6 +288,14 @@ void ControlDesk::on_facts(std::span<const core::Fact> facts, core::WallMicros n
   }
 }
 
+void ControlDesk::on_progress(const wire::Progress& progress, core::WallMicros now) {
+  if (!server_.has_subscribers()) return;
+  std::string line;
+  journal::append_task_progress(line, progress.attempt, progress.fraction, progress.text, now);
+  line.pop_back();
+  server_.publish(line);
+}
+
 void ControlDesk::on_turn(const core::Scheduler&, core::Time) {
   std::erase_if(hirings_, [](const Hiring& hiring) { return hiring.is_answered; });
 }

@@ -55,6 +55,7 @@ class ControlDesk final : public control::RequestHandler, public Observer {
   void deliver(const core::command::Deliver& delivery, const journal::StoredOutput& output);
 
   void on_facts(std::span<const core::Fact> facts, core::WallMicros now) override;
+  void on_progress(const wire::Progress& progress, core::WallMicros now) override;
   void on_turn(const core::Scheduler& scheduler, core::Time now) override;
 
   /// The run is over: tells those who wait.

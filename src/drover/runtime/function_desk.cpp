@@ -41,6 +41,7 @@ std::vector<core::Event> FunctionDesk::take_requests() {
 
 core::Event FunctionDesk::submit(core::WorkerId from, wire::Submit& submit) {
   core::event::TasksSubmitted event{core::owner_of(from), {}};
+  unacknowledged_[from] += submit.calls.size();
   for (wire::SubmittedCall& call : submit.calls) {
     unaccepted_[event.owner].push_back(call.number);
     event.tasks.push_back(std::move(call.spec));
@@ -89,6 +90,7 @@ void FunctionDesk::on_facts(std::span<const core::Fact> facts, core::WallMicros)
     } else if (const auto* gone = std::get_if<core::fact::WorkerEnded>(&fact)) {
       gone_.insert(gone->worker);
       unaccepted_.erase(core::owner_of(gone->worker));
+      unacknowledged_.erase(gone->worker);
     }
   }
 }
@@ -108,6 +110,13 @@ bool FunctionDesk::deliver(const core::command::Deliver& delivery) {
   return true;
 }
 
+/// To the session; a task hears only of the end of those that it made.
+void FunctionDesk::on_progress(const wire::Progress& progress, core::WallMicros) {
+  const auto found = pending_.find(progress.attempt.task);
+  if (found != pending_.end() && found->second.owner == kSession)
+    session_.set_progress(found->second.call, {progress.fraction, progress.text});
+}
+
 /// Nothing is dispatched any more: a task that waits for another, which waits for its turn, would do so
 /// for ever.
 void FunctionDesk::give_up_waiting() {
@@ -122,8 +131,15 @@ void FunctionDesk::give_up_waiting() {
   }
 }
 
+/// In large portions: a worker only needs to hear before its window is full.
+void FunctionDesk::acknowledge() {
+  for (auto& [worker, num] : unacknowledged_)
+    if (num >= wire::kCallWindow / 4) transport_.send(worker, wire::encode(wire::SubmitAck{std::exchange(num, 0)}));
+}
+
 void FunctionDesk::on_turn(const core::Scheduler& scheduler, core::Time) {
   if (scheduler.stop_reason()) give_up_waiting();
+  if (scheduler.has_queue_room() || scheduler.stop_reason()) acknowledge();
   session_.end(std::exchange(ended_, {}));
   release_values();
   for (auto& [worker, settled] : std::exchange(settled_, {})) transport_.send(worker, wire::encode(settled));

@@ -46,10 +46,12 @@ class FunctionDesk final : public TaskSource, public Observer {
   bool deliver(const core::command::Deliver& delivery);
 
   void on_facts(std::span<const core::Fact> facts, core::WallMicros now) override;
+  void on_progress(const wire::Progress& progress, core::WallMicros now) override;
   void on_turn(const core::Scheduler& scheduler, core::Time now) override;
 
  private:
   void give_up_waiting();
+  void acknowledge();
   void release_values();
 
   struct Pending {
@@ -64,6 +66,7 @@ class FunctionDesk final : public TaskSource, public Observer {
   std::unordered_map<core::TaskId, Pending> pending_;              ///< accepted and not delivered
   std::vector<CallBoard::Ended> ended_;                            ///< for the session
   std::map<core::WorkerId, wire::Settled> settled_;
+  std::map<core::WorkerId, std::uint64_t> unacknowledged_;     ///< tasks submitted since the last SubmitAck
   std::map<wire::ValueId, std::set<core::WorkerId>> fetched_;  ///< who has pieces of them
   std::set<core::WorkerId> gone_;  ///< their tasks have their record, and nobody waits for it
 };

@@ -16,17 +16,19 @@
 
 #include "drover/exec/call_function.hpp"
 #include "drover/exec/function_executor.hpp"
+#include "drover/runtime/call_outlet.hpp"
 #include "drover/runtime/message_stream.hpp"
 
 namespace drover::runtime {
 
 namespace {
 
-constexpr std::size_t kMostCallsInMessage = 1024;
-
 class IsolatedCall {
  public:
-  IsolatedCall(int connection, CallBoard& calls) : stream_(support::UniqueFd(connection)), calls_(calls) {}
+  IsolatedCall(int connection, CallBoard& calls)
+      : stream_(support::UniqueFd(connection)),
+        calls_(calls),
+        outlet_(calls, [this](const wire::Message& message) { stream_.send_all(message); }) {}
 
   void serve(const exec::FunctionTable& functions) {
     std::optional<wire::Message> first = stream_.await();
@@ -39,43 +41,42 @@ class IsolatedCall {
     std::cout.flush();
     (void)std::fflush(nullptr);
     const std::lock_guard lock(sending_);
-    send_calls();  // the tasks that it made go before its end
+    outlet_.push(CallOutlet::Amount::all);  // the tasks that it made go before its end
     stream_.send_all(wire::Report{{}, {}, {std::move(result)}, {}, 0});
   }
 
  private:
   void tell_waiting(bool is_waiting) {
     const std::lock_guard lock(sending_);
-    send_calls();  // it may be these that it waits for
+    outlet_.push();  // it may be these that it waits for
     stream_.send_all(wire::Report{{}, {}, {}, {}, is_waiting ? 1U : 0U});
   }
 
-  void send_calls() {
-    for (auto calls = calls_.take_submitted(kMostCallsInMessage); !calls.empty();
-         calls = calls_.take_submitted(kMostCallsInMessage)) {
-      wire::Submit submit;
-      for (CallBoard::Submitted& call : calls) submit.calls.push_back({call.number, std::move(call.spec)});
-      stream_.send_all(submit);
-    }
-    const wire::Withdraw withdraw{calls_.take_cancelled()};
-    if (!withdraw.calls.empty()) stream_.send_all(withdraw);
-  }
-
   void speak() {
-    std::array polled{pollfd{stream_.fd(), POLLIN, 0}, pollfd{calls_.fd(), POLLIN, 0},
-                      pollfd{calls_.shelf().fd(), POLLIN, 0}};
     while (true) {
-      (void)::poll(polled.data(), polled.size(), -1);
+      wait();
       while (auto message = stream_.receive()) take(*message);
       if (stream_.is_at_end()) ::_exit(1);
       const std::lock_guard lock(sending_);
-      send_calls();
-      for (const wire::Fetch& fetch : calls_.shelf().take_wanted()) stream_.send_all(fetch);
+      outlet_.push();
     }
+  }
+
+  void wait() {
+    std::array polled{pollfd{stream_.fd(), POLLIN, 0}, pollfd{-1, POLLIN, 0}, pollfd{calls_.shelf().fd(), POLLIN, 0}};
+    {
+      const std::lock_guard lock(sending_);
+      polled[1].fd = outlet_.fd();
+    }
+    (void)::poll(polled.data(), polled.size(), -1);
   }
 
   void take(wire::Message& message) {
     if (std::holds_alternative<wire::Kill>(message)) is_cancelled_ = true;
+    if (const auto* ack = std::get_if<wire::SubmitAck>(&message)) {
+      const std::lock_guard lock(sending_);
+      outlet_.acknowledge(*ack);
+    }
     if (auto* piece = std::get_if<wire::Piece>(&message)) calls_.shelf().add(std::move(*piece));
     auto* settled = std::get_if<wire::Settled>(&message);
     if (settled == nullptr) return;
@@ -88,6 +89,7 @@ class IsolatedCall {
   MessageStream stream_;
   CallBoard& calls_;
   std::mutex sending_;
+  CallOutlet outlet_;
   std::atomic<bool> is_cancelled_ = false;
 };
 

@@ -24,7 +24,7 @@ namespace {
 // What is watched beside the processes, which are numbered from 2 on.
 constexpr std::uint64_t kZygote = 0;
 constexpr std::uint64_t kInbox = 1;
-/// What all processes may say in one poll(): the board has room for the tasks of so many messages.
+/// What all processes may say in one poll().
 constexpr int kMostMessagesInPoll = 8;
 
 constexpr const char* kEndedByItself = "ended its process without a result";
@@ -201,6 +201,7 @@ void IsolatedFunctions::poll(core::Time now, exec::AttemptHandler& handler) {
     }
   }
   send_pieces();
+  acknowledge_calls();
   begin_next(now);
 }
 
@@ -234,6 +235,8 @@ void IsolatedFunctions::take(std::uint64_t number, Attempt& attempt, wire::Messa
       if (const auto found = attempt.calls.find(call); found != attempt.calls.end()) calls_.cancel(found->second);
   } else if (const auto* fetch = std::get_if<wire::Fetch>(&message)) {
     attempt.fetches.push_back(*fetch);
+  } else if (auto* progress = std::get_if<wire::Progress>(&message)) {
+    calls_.tell(std::move(*progress));
   } else if (auto* report = std::get_if<wire::Report>(&message)) {
     if (!report->ended.empty())
       attempt.result = std::move(report->ended.front());
@@ -257,8 +260,9 @@ void IsolatedFunctions::set_waiting(Attempt& attempt, bool is_waiting, exec::Att
 }
 
 void IsolatedFunctions::submit(std::uint64_t number, Attempt& attempt, wire::Submit& submit) {
+  attempt.num_unacknowledged += submit.calls.size();
   for (wire::SubmittedCall& submitted : submit.calls) {
-    const CallPtr call = calls_.submit(std::move(submitted.spec));
+    const CallPtr call = calls_.add(std::move(submitted.spec));
     attempt.calls.emplace(submitted.number, call);
     calls_.then(call, [inbox = inbox_, number, task = submitted.number] {
       const std::lock_guard lock(inbox->mutex);
@@ -294,6 +298,14 @@ void IsolatedFunctions::settle_calls() {
     Attempt& attempt = attempts_.at(number);
     send(number, attempt, message);
   }
+}
+
+/// In large portions: a process only needs to hear before its window is full.
+void IsolatedFunctions::acknowledge_calls() {
+  if (!calls_.has_room()) return;
+  for (auto& [number, attempt] : attempts_)
+    if (attempt.num_unacknowledged >= wire::kCallWindow / 4)
+      send(number, attempt, wire::SubmitAck{std::exchange(attempt.num_unacknowledged, 0)});
 }
 
 /// Of what has come here: a value comes once, and goes on to each process that wants it.

@@ -57,6 +57,7 @@ class IsolatedFunctions final : public exec::FunctionRunner {
     std::optional<core::AttemptResult> result;  ///< its own word
     std::optional<exec::Zygote::Exit> exit;     ///< its process has ended
     std::map<std::uint64_t, CallPtr> calls;     ///< the tasks that it made, by its own numbers
+    std::uint64_t num_unacknowledged = 0;       ///< of those, since the last SubmitAck
     std::vector<wire::Fetch> fetches;           ///< what it wants of values, not answered yet
   };
   using Attempts = std::map<std::uint64_t, Attempt>;  ///< by the number of the process
@@ -75,6 +76,7 @@ class IsolatedFunctions final : public exec::FunctionRunner {
   void wake_up() const;
   void settle_calls();
   void send_pieces();
+  void acknowledge_calls();
   void end_dropped(exec::AttemptHandler& handler);
   void take_exits();
   void expire(core::Time now);

@@ -173,6 +173,11 @@ void MasterLoop::take(core::WorkerId from, const wire::Fetch& fetch) {
   if (ports_.functions != nullptr) ports_.functions->send_piece(from, fetch);
 }
 
+void MasterLoop::take(core::WorkerId from, const wire::Progress& progress) {
+  if (!scheduler_.is_current(progress.attempt, from)) return;
+  for (Observer* observer : ports_.observers) observer->on_progress(progress, wall_now());
+}
+
 template <class Unexpected>
 void MasterLoop::take(core::WorkerId from, const Unexpected&) {
   handle(core::event::WorkerFailed{from, "sent a message that only a master sends"});

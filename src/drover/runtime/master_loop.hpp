@@ -111,6 +111,7 @@ class MasterLoop {
   void take(core::WorkerId from, wire::Submit& submit);
   void take(core::WorkerId from, const wire::Withdraw& withdraw);
   void take(core::WorkerId from, const wire::Fetch& fetch);
+  void take(core::WorkerId from, const wire::Progress& progress);
   template <class Unexpected>
   void take(core::WorkerId from, const Unexpected& unexpected);
   void take_deaths(const std::vector<core::WorkerId>& ended);

@@ -4,6 +4,7 @@
 #include <span>
 
 #include "drover/core/scheduler.hpp"
+#include "drover/wire/messages.hpp"
 
 namespace drover::runtime {
 
@@ -13,6 +14,9 @@ class Observer {
 
   /// Facts that the journal has made safe; `now` is when they became true.
   virtual void on_facts(std::span<const core::Fact> facts, core::WallMicros now) = 0;
+
+  /// What the function of the current attempt of a task says; no fact, and not kept.
+  virtual void on_progress(const wire::Progress& /*progress*/, core::WallMicros /*now*/) {}
 
   /// Called once every turn of the master's loop, and at least a few times a second.
   virtual void on_turn(const core::Scheduler& scheduler, core::Time now) = 0;

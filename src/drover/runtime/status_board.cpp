@@ -95,6 +95,14 @@ void StatusBoard::on(const core::fact::WorkerEnded& fact) {
   workers_.erase(found);
 }
 
+void StatusBoard::on_progress(const wire::Progress& progress, core::WallMicros) {
+  progress_.insert_or_assign(progress.attempt.task, progress);
+}
+
+void StatusBoard::on(const core::fact::TaskEnded& fact) {
+  if (!progress_.empty()) progress_.erase(fact.task);
+}
+
 void StatusBoard::on(const core::fact::InputEnded&) {
   is_input_ended_ = true;
 }
@@ -174,6 +182,15 @@ control::reply::Status StatusBoard::status(const core::Scheduler& scheduler, cor
   return status;
 }
 
+/// What the function itself has said of this attempt, if it has.
+std::string StatusBoard::progress_text(core::AttemptId attempt) const {
+  const auto found = progress_.find(attempt.task);
+  if (found == progress_.end() || found->second.attempt != attempt) return "";
+  const wire::Progress& progress = found->second;
+  return " It has done " + std::to_string(std::lround(progress.fraction * 100)) + " %" +
+         (progress.text.empty() ? "." : ": " + progress.text + ".");
+}
+
 std::string StatusBoard::explain(core::TaskId task, const core::Scheduler& scheduler, core::Time now) const {
   const std::string name = "Task " + std::to_string(task.value);
   const std::optional<core::TaskView> view = scheduler.task(task);
@@ -190,7 +207,8 @@ std::string StatusBoard::explain(core::TaskId task, const core::Scheduler& sched
                                 : "worker " + std::to_string(view->worker.value) + " on " + worker->second.host;
   switch (view->state) {
     case core::TaskView::State::executing:
-      text += " is running on " + where + ", attempt " + std::to_string(view->num_attempts) + ".";
+      text += " is running on " + where + ", attempt " + std::to_string(view->num_attempts) + "." +
+              progress_text({task, view->num_attempts});
       break;
     case core::TaskView::State::dispatched:
       text += " is with " + where + ", behind what runs there.";

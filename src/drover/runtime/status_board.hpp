@@ -34,6 +34,7 @@ class StatusBoard final : public Observer {
   [[nodiscard]] std::string explain(const std::string& host, const core::Scheduler& scheduler) const;
 
   void on_facts(std::span<const core::Fact> facts, core::WallMicros now) override;
+  void on_progress(const wire::Progress& progress, core::WallMicros now) override;
   void on_turn(const core::Scheduler& scheduler, core::Time now) override;
 
  private:
@@ -62,6 +63,7 @@ class StatusBoard final : public Observer {
   void on(const core::fact::WorkerJoined& fact);
   void on(const core::fact::WorkerEnded& fact);
   void on(const core::fact::InputEnded& fact);
+  void on(const core::fact::TaskEnded& fact);
   template <class Other>
   void on(const Other&) {}
 
@@ -69,6 +71,7 @@ class StatusBoard final : public Observer {
   [[nodiscard]] std::vector<control::GroupStatus> groups(const core::Scheduler& scheduler,
                                                          const std::vector<control::WorkerStatus>& workers,
                                                          core::Time now) const;
+  [[nodiscard]] std::string progress_text(core::AttemptId attempt) const;
   [[nodiscard]] double tasks_per_second(const core::Counts& counts, core::Time now) const;
 
   About about_;
@@ -79,6 +82,7 @@ class StatusBoard final : public Observer {
   std::map<core::GroupId, Group> groups_;
   std::map<core::WorkerId, Worker> workers_;
   std::map<std::string, HostHistory> hosts_;
+  std::map<core::TaskId, wire::Progress> progress_;  ///< of those that have said something
   std::string last_growth_failure_;
   std::deque<std::pair<core::Time, std::uint64_t>> ended_;  ///< samples of the last seconds, for the rate
 };

@@ -19,7 +19,6 @@ using namespace std::chrono_literals;
 
 /// Output is sent in pieces of about this size, and at the latest with the next report.
 constexpr std::size_t kOutputMessageBytes = 256U << 10;
-constexpr std::size_t kMostCallsInMessage = 4096;
 constexpr core::Duration kLongestTurn = 1s;
 /// How long a message from the master may wait for a look while there is work in hand.
 constexpr core::Duration kSlack = 1ms;
@@ -38,7 +37,9 @@ WorkerLoop::WorkerLoop(WorkerOptions options, transport::Transport& transport, e
       signals_(signals),
       calls_(calls),
       waiter_(now()),
-      now_(now()) {}
+      now_(now()) {
+  if (calls_ != nullptr) outlet_.emplace(*calls_, [this](const wire::Message& message) { send(message); });
+}
 
 WorkerEnd WorkerLoop::run() {
   send(wire::Hello{options_.drover_version, options_.host, static_cast<std::int32_t>(::getpid()), pid_scope(),
@@ -133,6 +134,11 @@ void WorkerLoop::take(wire::Settled& settled) {
   calls_->end(std::move(ended));
 }
 
+void WorkerLoop::take(const wire::SubmitAck& ack) {
+  if (machine_) handle(core::worker_event::MasterHeard{});
+  if (outlet_) outlet_->acknowledge(ack);
+}
+
 void WorkerLoop::take(wire::Piece& piece) {
   if (machine_) handle(core::worker_event::MasterHeard{});
   if (calls_ != nullptr) calls_->shelf().add(std::move(piece));
@@ -168,26 +174,16 @@ void WorkerLoop::poll_attempts() {
   // Not the time at which the turn began: attempts may have started since.
   if (executor_) executor_->poll(now(), budget, *this);
   if (functions_) functions_->poll(now(), *this);
-  send_calls();  // the tasks that a function made go before its end
-  for (core::AttemptResult& result : departure_.settle(now()))
+  std::vector<core::AttemptResult> ended = departure_.settle(now());
+  // The tasks that a function made go before its end.
+  if (outlet_ && machine_)
+    was_active_ =
+        outlet_->push(ended.empty() ? CallOutlet::Amount::as_there_is_room : CallOutlet::Amount::all) || was_active_;
+  for (core::AttemptResult& result : ended)
     attempt_events_.emplace_back(core::worker_event::AttemptEnded{std::move(result)});
   if (attempt_events_.empty()) return;
   was_active_ = true;
   handle(std::exchange(attempt_events_, {}));
-}
-
-void WorkerLoop::send_calls() {
-  if (calls_ == nullptr || !machine_) return;
-  for (auto calls = calls_->take_submitted(kMostCallsInMessage); !calls.empty();
-       calls = calls_->take_submitted(kMostCallsInMessage)) {
-    was_active_ = true;
-    wire::Submit submit;
-    for (CallBoard::Submitted& call : calls) submit.calls.push_back({call.number, std::move(call.spec)});
-    send(submit);
-  }
-  const wire::Withdraw withdraw{calls_->take_cancelled()};
-  if (!withdraw.calls.empty()) send(withdraw);
-  for (const wire::Fetch& fetch : calls_->shelf().take_wanted()) send(fetch);
 }
 
 /// Those that execute as the worker leaves its master in the lurch, or the master it.
@@ -285,7 +281,7 @@ void WorkerLoop::wait() {
   // With work in hand and no large output on its way, nothing that the master may say is urgent.
   const bool is_supplied = machine_ && machine_->num_queued() > 0 && num_unacknowledged_ < kLargeOutput;
   waiter_.wait({executor_ && !is_window_full ? executor_->fd() : -1, functions_ ? functions_->fd() : -1, signals_.fd(),
-                calls_ != nullptr ? calls_->fd() : -1, calls_ != nullptr ? calls_->shelf().fd() : -1},
+                outlet_ ? outlet_->fd() : -1, calls_ != nullptr ? calls_->shelf().fd() : -1},
                now, deadline, is_supplied ? kSlack : core::Duration::zero());
 }
 

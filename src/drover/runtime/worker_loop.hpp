@@ -14,6 +14,7 @@
 #include "drover/exec/process_guardian.hpp"
 #include "drover/exec/zygote.hpp"
 #include "drover/runtime/call_board.hpp"
+#include "drover/runtime/call_outlet.hpp"
 #include "drover/runtime/departure.hpp"
 #include "drover/runtime/signal_inbox.hpp"
 #include "drover/runtime/waiter.hpp"
@@ -62,6 +63,7 @@ class WorkerLoop final : private exec::AttemptHandler {
   void take(const wire::OutputAck& ack);
   void take(const wire::Ping& ping);
   void take(wire::Settled& settled);
+  void take(const wire::SubmitAck& ack);
   void take(wire::Piece& piece);
   void take(const wire::Release& release);
   template <class Unexpected>
@@ -82,7 +84,6 @@ class WorkerLoop final : private exec::AttemptHandler {
   [[nodiscard]] std::unique_ptr<exec::FunctionRunner> make_function_runner() const;
   void take_signals();
   void poll_attempts();
-  void send_calls();
   void end_functions();
   void send_outputs();
   void send(const wire::Message& message);
@@ -95,6 +96,7 @@ class WorkerLoop final : private exec::AttemptHandler {
   SignalInbox& signals_;
   Departure departure_;
   CallBoard* calls_;
+  std::optional<CallOutlet> outlet_;  ///< of the calls
   Waiter waiter_;
   core::Time now_;
   bool was_active_ = false;

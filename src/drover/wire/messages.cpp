@@ -59,6 +59,8 @@ DROVER_PLAIN(drover::wire::ValueId)
 DROVER_PLAIN(drover::wire::Fetch)
 DROVER_PLAIN(drover::wire::Piece)
 DROVER_PLAIN(drover::wire::Release)
+DROVER_PLAIN(drover::wire::SubmitAck)
+DROVER_PLAIN(drover::wire::Progress)
 #undef DROVER_PLAIN
 
 namespace drover::wire {
@@ -228,6 +230,14 @@ void serialize(Archive& ar, wire::Piece& v, unsigned) {
   std::uint8_t is_there = v.is_there ? 1 : 0;
   ar& v.value& is_there& v.size& v.bytes;
   v.is_there = is_there != 0;
+}
+template <class Archive>
+void serialize(Archive& ar, wire::Progress& v, unsigned) {
+  ar& v.attempt& v.fraction& v.text;
+}
+template <class Archive>
+void serialize(Archive& ar, wire::SubmitAck& v, unsigned) {
+  ar& v.num_calls;
 }
 template <class Archive>
 void serialize(Archive& ar, wire::Release& v, unsigned) {

@@ -69,10 +69,21 @@ struct Submit {
   friend bool operator==(const Submit&, const Submit&) = default;
 };
 
+/// Tasks that may be on their way without an acknowledgement, but for those of a task that ends.
+inline constexpr std::uint64_t kCallWindow = 4096;
+
 /// These tasks of the worker's are not wanted any more.
 struct Withdraw {
   std::vector<std::uint64_t> calls;
   friend bool operator==(const Withdraw&, const Withdraw&) = default;
+};
+
+/// How far an attempt has come, as its function says.
+struct Progress {
+  core::AttemptId attempt;
+  double fraction = 0;  ///< of its work
+  std::string text;
+  friend bool operator==(const Progress&, const Progress&) = default;
 };
 
 /// The last word of a worker that leaves.
@@ -143,6 +154,12 @@ struct Settled {
   friend bool operator==(const Settled&, const Settled&) = default;
 };
 
+/// There is room for so many more submitted tasks.
+struct SubmitAck {
+  std::uint64_t num_calls = 0;
+  friend bool operator==(const SubmitAck&, const SubmitAck&) = default;
+};
+
 /// The master's sign of life.
 struct Ping {
   friend bool operator==(const Ping&, const Ping&) = default;
@@ -175,8 +192,8 @@ struct Release {
   friend bool operator==(const Release&, const Release&) = default;
 };
 
-// Between a worker and a process that executes a function for it: this, Kill, Settled and Piece there; Submit,
-// Withdraw, Fetch and Report back.
+// Between a worker and a process that executes a function for it: this, Kill, Settled, SubmitAck and Piece there;
+// Submit, Withdraw, Fetch, Progress and Report back.
 
 /// Execute this, and end.
 struct Call {
@@ -190,7 +207,7 @@ struct Call {
 };
 
 using Message = std::variant<Hello, Report, Goodbye, Welcome, Ticket, Recall, Kill, Drain, OutputAck, Ping, Submit,
-                             Withdraw, Settled, Call, Fetch, Piece, Release>;
+                             Withdraw, Settled, Call, Fetch, Piece, Release, SubmitAck, Progress>;
 
 /// The message in an envelope, ready to be sent.
 [[nodiscard]] std::string encode(const Message& message);

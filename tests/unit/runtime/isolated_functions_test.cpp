@@ -53,6 +53,10 @@ struct Fixture {
       return *std::static_pointer_cast<const std::string>(
           calls.shelf().take(wire::ValueId(1), typeid(std::string), load));
     };
+    functions["half"] = [this](std::string_view, const exec::FunctionCall& call) {
+      calls.tell({call.attempt, 0.5, "half of it"});
+      return std::string();
+    };
     functions["parent"] = [this](std::string_view argument, const exec::FunctionCall&) {
       const runtime::CallPtr child = calls.submit(spec_of("child", std::string(argument)));
       const exec::FunctionExecutor::WaitScope waits;
@@ -184,4 +188,13 @@ TEST_CASE("a value comes to the worker once, and from there to each process that
   }));
   for (const core::AttemptResult& result : f.recorder.results) CHECK(result.value.size() == 1'500'000);
   CHECK(num_fetched == 2);
+}
+
+TEST_CASE("what a function says of its progress is told") {
+  Fixture f;
+  f.open();
+  const core::AttemptId attempt = f.start("half");
+  (void)f.await_result();
+  CHECK(f.calls.take_told() == std::vector{wire::Progress{attempt, 0.5, "half of it"}});
+  CHECK(f.calls.take_told().empty());
 }

@@ -54,6 +54,8 @@ std::vector<wire::Message> samples() {
       wire::Fetch{wire::ValueId(3), 1ULL << 40},
       wire::Piece{wire::ValueId(3), true, 1ULL << 41, binary},
       wire::Piece{wire::ValueId(3), false, 0, ""},
+      wire::SubmitAck{4096},
+      wire::Progress{attempt, 0.25, "a quarter"},
       wire::Release{{wire::ValueId(3), wire::ValueId(4)}},
   };
 }
