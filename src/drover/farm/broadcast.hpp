@@ -17,6 +17,7 @@ namespace drover {
 template <class T>
 class Broadcast {
  public:
+  /// Of no value.
   Broadcast() = default;
   /// For the session: of a value on the board's shelf.
   Broadcast(std::shared_ptr<runtime::CallBoard> board, wire::ValueId id)

@@ -13,6 +13,7 @@ namespace drover {
 /// be executed, or took too many workers along.
 class TaskFailed : public Error {
  public:
+  /// For the farm.
   TaskFailed(const std::string& text, std::string type, std::uint32_t num_attempts)
       : Error(text), type_(std::move(type)), num_attempts_(num_attempts) {}
 

@@ -31,7 +31,9 @@ using Progress = runtime::CallProgress;
 /// Of any type of result. Copies are the same task. Thread-safe as a shared_ptr is.
 class AnyFuture {
  public:
+  /// Of no task.
   AnyFuture() = default;
+  /// For those who submit.
   AnyFuture(std::shared_ptr<runtime::CallBoard> board, runtime::CallPtr call)
       : board_(std::move(board)), call_(std::move(call)) {}
 
@@ -48,17 +50,19 @@ class AnyFuture {
   /// It is not wanted any more. It ends as cancelled, unless it ends before.
   void cancel() const { board_->cancel(call_); }
 
+  /// What the board knows the task by.
   [[nodiscard]] const runtime::CallPtr& call() const { return call_; }
 
  protected:
-  std::shared_ptr<runtime::CallBoard> board_;
-  runtime::CallPtr call_;
+  std::shared_ptr<runtime::CallBoard> board_;  ///< where the task was submitted
+  runtime::CallPtr call_;                      ///< see call()
 };
 
+/// Of a task that gives an R. Copies are the same task. Thread-safe as a shared_ptr is.
 template <class R>
 class Future : public AnyFuture {
  public:
-  using AnyFuture::AnyFuture;
+  using AnyFuture::AnyFuture;  ///< the same
 
   /// Waits for the task's end and gives its result, each time anew. Throws TaskFailed, TaskTimedOut,
   /// TaskCancelled or RunStopped.

@@ -21,17 +21,21 @@ namespace drover {
 template <class Signature>
 class TaskType;
 
+/// One that takes Params and gives an R.
 template <class R, class... Params>
 class TaskType<R(Params...)> {
  public:
-  using Result = R;
+  using Result = R;  ///< what its tasks give
+  /// By the name that it was, or will be, registered under.
   explicit TaskType(std::string name) : name_(std::move(name)) {}
+  /// By which every process knows it.
   [[nodiscard]] const std::string& name() const { return name_; }
 
  private:
   std::string name_;
 };
 
+/// How a task is to be executed.
 struct SubmitOptions {
   /// 0 to 255, the highest goes first; none: 128, or that of the task that submits.
   std::optional<std::uint8_t> priority{};
@@ -43,8 +47,9 @@ struct SubmitOptions {
   std::string label{};
 };
 
+/// How the tasks of a map() are.
 struct MapOptions {
-  SubmitOptions submit{};
+  SubmitOptions submit{};  ///< each of them
   /// Tasks that are on their way at once: the bound of memory.
   std::size_t window = 4096;
 };
@@ -53,6 +58,7 @@ struct MapOptions {
 template <class R>
 class Mapped : public Future<R> {
  public:
+  /// For map().
   Mapped(Future<R> future, std::size_t index) : Future<R>(std::move(future)), index_(index) {}
   /// Of its argument, from 0.
   [[nodiscard]] std::size_t index() const { return index_; }
@@ -64,6 +70,7 @@ class Mapped : public Future<R> {
 template <class R, std::ranges::view Arguments, class Submit>
 class MapResults;
 
+/// Who submits tasks: the Session, and each TaskContext.
 class Submitter {
  public:
   /// Submits one task. Waits while too many are on their way.
@@ -71,6 +78,7 @@ class Submitter {
   Future<R> submit(const TaskType<R(Params...)>& type, Args&&... args) {
     return submit(SubmitOptions{}, type, std::forward<Args>(args)...);
   }
+  /// The same with options.
   template <class R, class... Params, class... Args>
   Future<R> submit(const SubmitOptions& options, const TaskType<R(Params...)>& type, Args&&... args) {
     static_assert(sizeof...(Args) == sizeof...(Params), "a task is submitted with other arguments than it takes");
@@ -112,7 +120,9 @@ class Submitter {
       : board_(std::move(board)), priority_(priority), depth_(depth) {}
   ~Submitter() = default;
 
+  /// Where its tasks are handed in.
   [[nodiscard]] runtime::CallBoard& board() const { return *board_; }
+  /// The same, for what may outlive the submitter.
   [[nodiscard]] const std::shared_ptr<runtime::CallBoard>& shared_board() const { return board_; }
 
  private:
@@ -144,6 +154,7 @@ class Submitter {
 template <class R, std::ranges::view Arguments, class Submit>
 class MapResults {
  public:
+  /// For map().
   MapResults(Arguments arguments, Submit submit, runtime::CallBoard& board, std::size_t window, bool is_ordered)
       : arguments_(std::move(arguments)),
         submit_(std::move(submit)),
@@ -151,31 +162,40 @@ class MapResults {
         window_(window > 0 ? window : 1),
         is_ordered_(is_ordered) {}
 
+  /// An input iterator.
   class Iterator {
    public:
-    using iterator_concept = std::input_iterator_tag;
-    using value_type = Mapped<R>;
-    using difference_type = std::ptrdiff_t;
+    using iterator_concept = std::input_iterator_tag;  ///< a single pass
+    using value_type = Mapped<R>;                      ///< a task that has ended
+    using difference_type = std::ptrdiff_t;            ///< of no meaning
 
+    /// For begin().
     explicit Iterator(MapResults& results) : results_(&results) {}
+    /// The task that it stands at.
     Mapped<R>& operator*() const { return *results_->current_; }
+    /// Submits more, and waits for the next that ends.
     Iterator& operator++() {
       results_->advance();
       return *this;
     }
+    /// The same.
     void operator++(int) { ++*this; }
+    /// There are no more.
     [[nodiscard]] bool is_at_end() const { return !results_->current_; }
+    /// Whether it is at its end.
     friend bool operator==(const Iterator& it, std::default_sentinel_t) { return it.is_at_end(); }
 
    private:
     MapResults* results_;
   };
 
+  /// Submits the first tasks, and waits for one to end. To be called once.
   Iterator begin() {
     next_.emplace(std::ranges::begin(arguments_));
     advance();
     return Iterator(*this);
   }
+  /// Stands for the end.
   [[nodiscard]] std::default_sentinel_t end() const { return {}; }
 
  private:

@@ -18,14 +18,15 @@ namespace drover {
 
 /// Whatever workers keep between tasks, made by on_worker_start().
 struct WorkerState {
-  std::shared_ptr<void> value;
-  std::type_index type = typeid(void);
+  std::shared_ptr<void> value;          ///< null: nothing
+  std::type_index type = typeid(void);  ///< of the value
 };
 
 /// Valid while the task executes, for its thread. It can submit tasks, whose results come to this rank:
 /// futures are for the tasks of this process.
 class TaskContext : public Submitter {
  public:
+  /// For the farm.
   TaskContext(std::shared_ptr<runtime::CallBoard> board, const exec::FunctionCall& call, const WorkerState& state);
 
   /// The number of the task in its run, from 1.
@@ -36,6 +37,7 @@ class TaskContext : public Submitter {
   [[nodiscard]] std::string owner() const;
   /// The worker that executes it, from 1, for ever its own number.
   [[nodiscard]] std::uint32_t worker() const { return call_.worker.worker.value; }
+  /// The machine that it executes on.
   [[nodiscard]] const std::string& host() const { return call_.worker.node; }
   /// Which of the worker's slots, from 1.
   [[nodiscard]] std::uint32_t slot() const { return call_.placement.slot; }

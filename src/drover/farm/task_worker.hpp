@@ -29,7 +29,9 @@ class TaskWorker {
   [[nodiscard]] std::string execute(const Task& task, TaskContext& context);
 
  protected:
+  /// The task has succeeded, with this result.
   void finish(std::string result);
+  /// It has failed, for this reason.
   void fail(std::string reason);
 
  private:
