@@ -395,6 +395,27 @@ void progress(drover::Session& session, const Tasks& tasks, const std::string& s
   task.get();
 }
 
+/// A client submits tasks of the program by name, and has their results.
+void clients(drover::Session& session, const Tasks& tasks, const std::string&) {
+  session.submit(tasks.square, 1).get();
+  const std::string program = std::filesystem::read_symlink("/proc/self/exe").string();
+  const std::string submit =
+      program + " --drover submit --wait --run " + session.status().run_dir + " --function measure ";
+  const auto said = [&](const std::string& arguments) {
+    std::string text;
+    FILE* pipe = ::popen((submit + arguments + " 2>&1").c_str(), "r");
+    for (int c = 0; (c = std::fgetc(pipe)) != EOF;) text += static_cast<char>(c);
+    return text + "exit " + std::to_string(WEXITSTATUS(::pclose(pipe)));
+  };
+  const std::string two = said("four a");
+  expect(two.find("measure of 4 for the client 1\n") != std::string::npos &&
+             two.find("measure of 1 for the client 1\n") != std::string::npos && two.ends_with("exit 0"),
+         "a client has the results of its tasks, not: " + two);
+  const std::string failed = said("silent");
+  expect(failed.find("work() ended without finish() or fail()") != std::string::npos && failed.ends_with("exit 1"),
+         "a client hears of a failure, not: " + failed);
+}
+
 /// Two tasks make far more tasks than a master is to hold, while none of these can be executed: they wait for room.
 void floods(drover::Session& session, const Tasks& tasks, const std::string& scratch) {
   constexpr int kNum = 75'000;
@@ -526,6 +547,7 @@ const std::map<std::string, Scenario> kScenarios{{"values", values},
                                                  {"orphans", orphans},
                                                  {"many", many},
                                                  {"progress", progress},
+                                                 {"clients", clients},
                                                  {"floods", floods},
                                                  {"scaling", scaling},
                                                  {"broadcasts", broadcasts},

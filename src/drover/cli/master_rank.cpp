@@ -206,8 +206,9 @@ runtime::StatusBoard::About board_about(const RunOptions& options, const journal
   return {run_id(run), run.path().string(), host, options.heartbeat, options.keep_open};
 }
 
-runtime::ControlDesk::Options desk_options(const RunOptions& options, const OpenRun& open_run,
+runtime::ControlDesk::Options desk_options(const RunInvocation& invocation, const OpenRun& open_run,
                                            const std::string& host) {
+  const RunOptions& options = invocation.options;
   const journal::RunDirectory& run = open_run.directory;
   runtime::ControlDesk::Options desk;
   desk.run_dir = run.path();
@@ -220,6 +221,7 @@ runtime::ControlDesk::Options desk_options(const RunOptions& options, const Open
   desk.output_dir = output_directory(options, run).string();
   desk.output_layout = options.output_layout;
   desk.first_owner = open_run.journal->next_owner();
+  desk.has_functions = invocation.program != nullptr;
   return desk;
 }
 
@@ -370,7 +372,7 @@ Batch::Batch(const RunInvocation& invocation, runtime::SupervisorLink* superviso
       recruiter_(recruiter_options(options_, run_, invocation_.program)),
       taint_(recruiter_, host_),
       board_(board_about(options_, run_, host_), started_, journal::task_history(run_)),
-      desk_(desk_options(options_, run, host_), board_, recruiter_),
+      desk_(desk_options(invocation, run, host_), board_, recruiter_),
       functions_(make_function_desk(invocation, transport)),
       results_(store_, printing_.printer(), desk_, functions_.get()),
       progress_(line_, started_),

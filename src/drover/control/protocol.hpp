@@ -9,7 +9,7 @@
 //
 //   hello
 //   status
-//   submit         tasks[{command, tag?, slot_marks?[]}] wait?
+//   submit         tasks[{command, slot_marks?[], tag?} | {function, argument?, tag?}] wait?
 //   close
 //   scale_add      hosts[{host, slots}]? population? slots_per_worker? via(auto|spawn|join)?
 //   drain          group | worker | host, now? wait?
@@ -20,7 +20,7 @@
 //   join_announce  host drover_version pid population slots_per_worker
 //
 // A field that is not known is an error: a misspelt `now` must not be dropped silently. Commands that
-// are not UTF-8 are given as `command_base64`.
+// are not UTF-8 are given as `command_base64`, arguments as `argument_base64`.
 //
 // A reply is one line too: `v`, `id`, `reply` (its kind: the names of replies.hpp in lower case with
 // underscores, an error is `error`), `more` (true: further replies to this request follow), then its

@@ -3,6 +3,7 @@
 
 #include "drover/control/json_fields.hpp"
 #include "drover/control/protocol.hpp"
+#include "drover/core/function_call.hpp"
 
 namespace drover::control {
 
@@ -20,10 +21,37 @@ constexpr std::uint32_t kMostSlots = 65'536;
 
 // Outside the unnamed namespace: Writer and Reader find them by the namespace that they are in.
 
+void call_fields(Writer& writer, core::TaskSpec& task) {
+  const core::CallParts call = core::parse_call(task.payload);
+  std::string name(call.name);
+  std::string argument(call.argument);
+  writer.required("function", name);
+  writer.optional("argument", Bytes{argument});
+}
+
+void call_fields(Reader& reader, core::TaskSpec& task) {
+  std::string name;
+  std::string argument;
+  reader.required("function", name);
+  reader.optional("argument", Bytes{argument});
+  if (name.empty() || name.find('\0') != std::string::npos)
+    bad("the name of a function is empty or contains a NUL byte", "the name of a task of the program");
+  task.kind = core::TaskKind::function;
+  task.payload = core::call_payload(name, argument);
+}
+
+[[nodiscard]] bool is_call(const Writer&, const core::TaskSpec& task) {
+  return task.kind == core::TaskKind::function;
+}
+[[nodiscard]] bool is_call(const Reader& reader, const core::TaskSpec&) {
+  return reader.has("function");
+}
+
 template <class Archive>
 void fields(Archive& archive, core::TaskSpec& task) {
-  archive.required("command", Bytes{task.payload});
   archive.optional("tag", Bytes{task.tag});
+  if (is_call(archive, task)) return call_fields(archive, task);
+  archive.required("command", Bytes{task.payload});
   archive.optional("slot_marks", task.slot_marks);
   if (!std::is_sorted(task.slot_marks.begin(), task.slot_marks.end()) ||
       (!task.slot_marks.empty() && task.slot_marks.back() > task.payload.size()))

@@ -63,7 +63,7 @@ struct Status {};
 /// Further tasks. -> reply::Submitted once they are in the journal; with `wait` that is followed by a
 /// reply::TaskResult for each of them as it ends, and by reply::SubmitEnd when all have ended.
 struct Submit {
-  std::vector<core::TaskSpec> tasks;  ///< commands; at least one
+  std::vector<core::TaskSpec> tasks;  ///< at least one; what a function returns is its output
   bool wait = false;
 };
 

@@ -24,6 +24,10 @@ inline constexpr std::uint32_t kFirstWorkerOwner = 0x8000'0000;
 [[nodiscard]] constexpr bool is_worker(OwnerId owner) {
   return owner.value >= kFirstWorkerOwner;
 }
+/// A client of the control channel; no owner is the batch itself.
+[[nodiscard]] constexpr bool is_client(OwnerId owner) {
+  return !owner.is_none() && !is_worker(owner);
+}
 /// Of an owner that is one.
 [[nodiscard]] constexpr WorkerId worker_of(OwnerId owner) {
   return WorkerId(owner.value - kFirstWorkerOwner);

@@ -99,6 +99,8 @@ class Scheduler {
 
   /// How people know an unfinished task: its tag, or its payload when it has none.
   [[nodiscard]] const std::string& tag(TaskId task) const;
+  /// Of an unfinished task.
+  [[nodiscard]] OwnerId owner(TaskId task) const { return tasks_.at(task).owner; }
 
   [[nodiscard]] std::vector<WorkerView> workers() const;
   [[nodiscard]] std::vector<GroupView> groups() const;

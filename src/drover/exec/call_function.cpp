@@ -83,17 +83,4 @@ core::AttemptResult call_function(const FunctionTable& functions, const core::As
   return result;
 }
 
-std::string call_payload(std::string_view name, std::string_view argument) {
-  std::string payload;
-  payload.reserve(name.size() + 1 + argument.size());
-  payload.append(name).push_back('\0');
-  return payload.append(argument);
-}
-
-CallParts parse_call(std::string_view payload) {
-  const auto end_of_name = payload.find('\0');
-  if (end_of_name == std::string_view::npos) return {};
-  return {payload.substr(0, end_of_name), payload.substr(end_of_name + 1)};
-}
-
 }  // namespace drover::exec

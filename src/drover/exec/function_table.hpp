@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "drover/core/function_call.hpp"
 #include "drover/core/task.hpp"
 #include "drover/exec/environment.hpp"
 #include "drover/support/error.hpp"
@@ -50,14 +51,8 @@ class FunctionInterrupted : public Error {
   using Error::Error;
 };
 
-/// The payload of a task of kind function.
-[[nodiscard]] std::string call_payload(std::string_view name, std::string_view argument);
-
-struct CallParts {
-  std::string_view name;
-  std::string_view argument;
-};
-/// Points into `payload`. A payload that is none has an empty name.
-[[nodiscard]] CallParts parse_call(std::string_view payload);
+using core::call_payload;
+using core::CallParts;
+using core::parse_call;
 
 }  // namespace drover::exec

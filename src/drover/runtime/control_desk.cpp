@@ -65,6 +65,9 @@ void ControlDesk::take(control::RequestRef from, const request::Status&) {
 void ControlDesk::take(control::RequestRef from, request::Submit& request) {
   if (!scheduler_->is_open() || is_closed_)
     return server_.refuse(from, ErrorCode::impossible, "the run takes no more tasks: it is ending");
+  const auto is_call = [](const core::TaskSpec& task) { return task.kind == core::TaskKind::function; };
+  if (!options_.has_functions && std::any_of(request.tasks.begin(), request.tasks.end(), is_call))
+    return server_.refuse(from, ErrorCode::impossible, "this run executes commands: it has no functions");
   if (waiting_submissions_.size() >= kMostWaitingSubmissions)
     return server_.refuse(from, ErrorCode::impossible,
                           "the queue is full, and so are the places of those who wait to submit: try again later");

@@ -29,6 +29,8 @@ class ControlDesk final : public control::RequestHandler, public Observer {
     journal::OutputLayout output_layout{};
     /// Owners of this master's clients are numbered from here, above all that were before.
     core::OwnerId first_owner{1};
+    /// The run is that of a program, whose tasks can be submitted by name.
+    bool has_functions = false;
   };
 
   /// The arguments outlive the desk. Throws Error when another master serves the run.

@@ -151,8 +151,20 @@ void MasterLoop::take(core::WorkerId from, wire::Report& report) {
     if (scheduler_.is_current(chunk.attempt, from))
       ports_.results.take_output(chunk.attempt, scheduler_.tag(chunk.attempt.task), chunk.stream, chunk.bytes);
   }
+  show_values(from, report.ended);
   handle(core::event::WorkerReported{from, std::move(report.started), std::move(report.ended),
                                      std::move(report.handed_back), report.num_waiting});
+}
+
+/// What a function returns to a client is its output, as lines.
+void MasterLoop::show_values(core::WorkerId from, const std::vector<core::AttemptResult>& ended) {
+  for (const core::AttemptResult& result : ended) {
+    if (result.value.empty() || !scheduler_.is_current(result.attempt, from)) continue;
+    const core::TaskId task = result.attempt.task;
+    if (!core::is_client(scheduler_.owner(task))) continue;
+    const std::string text = result.value.ends_with('\n') ? result.value : result.value + '\n';
+    ports_.results.take_output(result.attempt, scheduler_.tag(task), core::Stream::out, text);
+  }
 }
 
 void MasterLoop::take(core::WorkerId from, const wire::Goodbye&) {

@@ -107,6 +107,7 @@ class MasterLoop {
   void take(const transport::Received& received);
   void take(core::WorkerId from, wire::Hello& hello);
   void take(core::WorkerId from, wire::Report& report);
+  void show_values(core::WorkerId from, const std::vector<core::AttemptResult>& ended);
   void take(core::WorkerId from, const wire::Goodbye& goodbye);
   void take(core::WorkerId from, wire::Submit& submit);
   void take(core::WorkerId from, const wire::Withdraw& withdraw);

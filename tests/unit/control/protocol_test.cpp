@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "drover/control/text.hpp"
+#include "drover/core/function_call.hpp"
 #include "support/catch.hpp"
 
 using namespace drover::control;
@@ -53,6 +54,11 @@ TEST_CASE("requests survive the wire") {
   const auto submit = round_trip(request::Submit{{command("echo 1", "one"), command(bytes, "\xc3\x28")}, true});
   CHECK(submit.tasks == std::vector{command("echo 1", "one"), command(bytes, "\xc3\x28")});
   CHECK(submit.wait);
+  TaskSpec call;
+  call.kind = TaskKind::function;
+  call.payload = call_payload("measure", bytes);
+  call.tag = "a tag";
+  CHECK(round_trip(request::Submit{{call}, false}).tasks == std::vector{call});
   CHECK_FALSE(round_trip(request::Submit{{command("echo 1")}, false}).wait);
   const TaskSpec marked{TaskKind::command, "echo  ", {5, 6}, ""};
   CHECK(round_trip(request::Submit{{marked}, false}).tasks == std::vector{marked});
@@ -183,6 +189,8 @@ TEST_CASE("what is not a request is refused with what would be") {
                                          R"({"v":1,"request":"submit","tasks":"ls"})",
                                          R"({"v":1,"request":"submit","tasks":["ls"]})",
                                          R"({"v":1,"request":"submit","tasks":[{"command":""}]})",
+                                         R"({"v":1,"request":"submit","tasks":[{"function":""}]})",
+                                         R"({"v":1,"request":"submit","tasks":[{"function":"f","command":"ls"}]})",
                                          R"({"v":1,"request":"submit","tasks":[{"command":"a\u0000b"}]})",
                                          R"({"v":1,"request":"submit","tasks":[{"command":"a","env":1}]})",
                                          R"({"v":1,"request":"submit","tasks":[{"command_base64":"a"}]})",

@@ -6,9 +6,11 @@
 #include <csignal>
 #include <cstdio>
 #include <memory>
+#include <utility>
 
 #include "drover/cli/client/number_ranges.hpp"
 #include "drover/cli/client/submission.hpp"
+#include "drover/core/function_call.hpp"
 
 namespace drover::cli {
 
@@ -34,6 +36,27 @@ class CommandList final : public runtime::TaskSource {
  private:
   const std::vector<std::string>& commands_;
   std::size_t num_given_ = 0;
+};
+
+/// The same lines as arguments of a function.
+class Calls final : public runtime::TaskSource {
+ public:
+  Calls(std::string function, std::unique_ptr<runtime::TaskSource> arguments)
+      : function_(std::move(function)), arguments_(std::move(arguments)) {}
+
+  Batch pull(std::size_t max) override {
+    Batch batch = arguments_->pull(max);
+    for (core::TaskSpec& task : batch.tasks) {
+      task.kind = core::TaskKind::function;
+      task.tag = std::exchange(task.payload, core::call_payload(function_, task.payload));
+    }
+    return batch;
+  }
+  [[nodiscard]] int wait_fd() const override { return arguments_->wait_fd(); }
+
+ private:
+  std::string function_;
+  std::unique_ptr<runtime::TaskSource> arguments_;
 };
 
 std::unique_ptr<runtime::TaskSource> open_source(const SubmitOptions& options,
@@ -83,6 +106,10 @@ CLI::App* declare_submit(CLI::App& app, SubmitOptions& options) {
                    "A template with ::: VALUES... or :::: FILES..., as for 'drover run'")
       ->required()
       ->type_name("COMMAND|-|TEMPLATE");
+  submit
+      ->add_option("--function", options.function,
+                   "They are arguments of this task of the run's own program, one that takes and gives text")
+      ->type_name("NAME");
   submit->add_flag("-0,--null", options.null_separated, "Commands from standard input end with NUL instead of newline");
   submit->add_flag("--wait", options.wait,
                    "Print the outputs as tasks end, and exit as a run of just these tasks would");
@@ -92,7 +119,11 @@ CLI::App* declare_submit(CLI::App& app, SubmitOptions& options) {
 }
 
 int run_submit(const SubmitOptions& options, const std::vector<ArgumentSource>& sources) {
-  const std::unique_ptr<runtime::TaskSource> source = open_source(options, sources);
+  std::unique_ptr<runtime::TaskSource> source = open_source(options, sources);
+  if (!options.function.empty()) {
+    if (!sources.empty()) throw UsageError("--function takes its arguments as they are, not by a template");
+    source = std::make_unique<Calls>(options.function, std::move(source));
+  }
   control::ControlClient client = connect(options.client);
   Submission submission({options.wait, options.tag}, client, *source);
   submission.run();

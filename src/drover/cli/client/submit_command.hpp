@@ -12,6 +12,7 @@ namespace drover::cli {
 struct SubmitOptions {
   ClientOptions client;
   std::vector<std::string> commands;
+  std::string function;  ///< of the run's program, of which `commands` are arguments; empty: they are commands
   bool null_separated = false;
   bool wait = false;
   bool tag = false;
