@@ -20,5 +20,8 @@ done
 echo "2 workers: wall time against work (half of it is ideal)"
 printf '  %-28s %s\n' "2000 tasks of 1 ms" "$("$FUNCTIONS_FARM" -j 2 spin 2000 1000)"
 printf '  %-28s %s\n' "400 tasks of 10 ms" "$("$FUNCTIONS_FARM" -j 2 spin 400 10000)"
+echo "1 worker, and a core for the master: wall time against work"
+printf '  %-28s %s\n' "1000 tasks of 1 ms" "$("$FUNCTIONS_FARM" -j 1 spin 1000 1000)"
+printf '  %-28s %s\n' "200 tasks of 10 ms" "$("$FUNCTIONS_FARM" -j 1 spin 200 10000)"
 echo "1 worker: a single task, there and back"
 printf '  %-28s %s\n' "drover" "$("$FUNCTIONS_FARM" -j 1 single 1000)"
