@@ -129,6 +129,8 @@ fails() {
   fails "'-'"
   run "$DROVER" submit ''
   fails "empty"
+  run "$DROVER" submit --function f 'a {}' ::: x
+  fails "template"
   run "$DROVER" stop ::: 1
   fails "drover stop"
   run "$DROVER" status --patience 0

@@ -76,6 +76,9 @@ end_run() {
   [ "$status" -eq 2 ]
   [[ $output == *"task 5 on "*": exit status 5"* ]]
   [[ $output == *"task 6 on "*": killed by signal 9"* ]]
+  run "$DROVER" submit --function f x
+  [ "$status" -eq 125 ]
+  [[ $output == *"it has no functions"* ]]
   seq 1 3000 | sed 's/^/echo /' >tasks
   "$DROVER" submit --wait - <tasks >one.out &
   "$DROVER" submit --wait --tag 'echo {}' ::: x y z >two.out
