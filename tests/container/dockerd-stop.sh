@@ -14,4 +14,5 @@ if [ -s "$dir/dockerd.pid" ]; then
   done
   kill -KILL "$dockerd" 2>/dev/null || true
 fi
+if [ -s "$dir/bridge" ]; then ip link delete "$(<"$dir/bridge")"; fi
 rm -rf "$dir"
