@@ -34,7 +34,7 @@ fi
 context=$(mktemp -d)
 trap 'rm -rf "$context"' EXIT
 mkdir -p "$context/docker" "$context/built/bin"
-cp "$top"/docker/{entrypoint,ssh_config,sshd_config} "$context/docker"
+cp "$top"/docker/{entrypoint,{ssh,sshd,ssh_launch,sshd_launch}_config} "$context/docker"
 strip -o "$context/built/bin/drover" "$program"
 "$top/docker/packages-of" "$program" >"$context/built/packages"
 awk '/ AS build$/ { skipped = 1 } /^FROM/ && !/ AS build$/ { skipped = 0 }

@@ -12,7 +12,10 @@
 
 #include "drover/cli/auto_alloc.hpp"
 #include "drover/cli/client/host_slots.hpp"
+#include "drover/cli/version.hpp"
 #include "drover/control/control_socket.hpp"
+#include "drover/runtime/clock.hpp"
+#include "drover/runtime/host_probe.hpp"
 #include "drover/runtime/launcher.hpp"
 #include "drover/runtime/ompi_server.hpp"
 #include "drover/runtime/slurm_allocation.hpp"
@@ -54,6 +57,10 @@ std::vector<std::string> with_option(const RunInvocation& invocation, std::vecto
   return args;
 }
 
+std::string own_program() {
+  return std::filesystem::read_symlink("/proc/self/exe").string();
+}
+
 bool is_this_machine(const std::string& host) {
   const std::string own = control::host_name();
   return host == own || host == own.substr(0, own.find('.')) || host == "localhost";
@@ -92,10 +99,11 @@ class FarmStart {
   [[nodiscard]] std::vector<std::string> resume(const std::string& run_dir);
 
  private:
-  [[nodiscard]] std::vector<std::string> command(const std::vector<std::string>& args, bool is_resume);
+  [[nodiscard]] std::vector<std::string> command(const std::vector<std::string>& args, bool has_slots);
   [[nodiscard]] std::vector<control::HostSlots> hosts() const;
+  [[nodiscard]] std::vector<control::HostSlots> answering(std::vector<control::HostSlots> hosts) const;
   [[nodiscard]] runtime::HostLaunch launch_on(const control::HostSlots& host, const std::vector<std::string>& args,
-                                              bool is_resume) const;
+                                              bool has_slots) const;
   void say_what_is_taken(const std::vector<control::HostSlots>& hosts) const;
 
   const RunInvocation& invocation_;
@@ -108,18 +116,25 @@ FarmStart::FarmStart(const RunInvocation& invocation, std::optional<SlurmAllocat
     : invocation_(invocation), allocation_(std::move(allocation)) {}
 
 std::vector<std::string> FarmStart::start() {
-  return command(arguments_for_ranks(invocation_.args), invocation_.resumed.has_value());
+  const bool has_slots = are_slots_in_args(invocation_) || !(invocation_.resumed || are_slots_given(invocation_));
+  return command(arguments_for_ranks(invocation_.args), has_slots);
 }
 
 std::vector<std::string> FarmStart::resume(const std::string& run_dir) {
   std::vector<std::string> args{"run", "--resume", run_dir, kRolloverOption};
   if (!invocation_.resumed) args.emplace_back(kSameStdinOption);
-  return command(args, true);
+  try {
+    return command(args, false);
+  } catch (const Error& e) {
+    throw Error(e.what() + ("; go on with: drover run --resume " + run_dir));
+  }
 }
 
-std::vector<std::string> FarmStart::command(const std::vector<std::string>& args, bool is_resume) {
+/// `has_slots`: the arguments, or else the default, say how many slots a worker has. What else said it, a worker may be
+/// unable to read.
+std::vector<std::string> FarmStart::command(const std::vector<std::string>& args, bool has_slots) {
   runtime::FarmLaunch launch;
-  launch.program = std::filesystem::read_symlink("/proc/self/exe").string();
+  launch.program = own_program();
   launch.is_open_mpi_5 = transport::is_open_mpi_5();
   launch.is_in_slurm_job = allocation_.has_value();
   if (!launch.is_open_mpi_5) {
@@ -129,27 +144,46 @@ std::vector<std::string> FarmStart::command(const std::vector<std::string>& args
   const std::vector<control::HostSlots> hosts = this->hosts();
   if (hosts.empty()) {
     launch.num_workers = options_.num_workers.value_or(std::max(1U, std::thread::hardware_concurrency()));
-    // A worker may be unable to read what the run was started with.
-    launch.args = is_resume ? with_option(invocation_, args, "--slots", options_.num_slots) : args;
+    launch.args = has_slots ? args : with_option(invocation_, args, "--slots", options_.num_slots);
   }
-  for (const control::HostSlots& host : hosts) launch.hosts.push_back(launch_on(host, args, is_resume));
+  for (const control::HostSlots& host : hosts) launch.hosts.push_back(launch_on(host, args, has_slots));
   if (allocation_ && !options_.quiet) say_what_is_taken(hosts);
   return runtime::mpirun_command(launch);
 }
 
 std::vector<control::HostSlots> FarmStart::hosts() const {
-  if (!options_.hosts.empty() || !options_.hostfile.empty()) return named_hosts(options_);
+  if (!options_.hosts.empty() || !options_.hostfile.empty()) return answering(named_hosts(options_));
   return allocation_ ? hosts_of(*allocation_) : std::vector<control::HostSlots>{};
+}
+
+/// Those of them where workers can be started now: mpirun would start none at all if it could not start all.
+std::vector<control::HostSlots> FarmStart::answering(std::vector<control::HostSlots> hosts) const {
+  if (std::getenv("SLURM_JOB_ID") != nullptr) return hosts;  // where mpirun goes by srun
+  std::vector<std::string> names;
+  for (const control::HostSlots& host : hosts) names.push_back(host.host);
+  std::vector<std::string> program{own_program()};
+  if (invocation_.program != nullptr)
+    program.insert(program.end(), invocation_.program->args_before.begin(), invocation_.program->args_before.end());
+  const std::vector<runtime::HostFault> faults =
+      runtime::faults_of({names, program, version(), runtime::kProbeLimit, runtime::now()});
+  for (const runtime::HostFault& fault : faults)
+    std::erase_if(hosts, [&](const control::HostSlots& host) { return host.host == fault.host; });
+  const auto has_slots = [](const control::HostSlots& host) { return host.num_slots > 0; };
+  if (std::none_of(hosts.begin(), hosts.end(), has_slots))
+    throw Error("none of the hosts can be used: " + describe(faults));
+  for (const runtime::HostFault& fault : faults)
+    std::fprintf(stderr, "drover: %s: going on without it\n", fault.what.c_str());
+  return hosts;
 }
 
 /// One rank a host drives all its slots, unless somebody wants more of them.
 runtime::HostLaunch FarmStart::launch_on(const control::HostSlots& host, const std::vector<std::string>& args,
-                                         bool is_resume) const {
+                                         bool has_slots) const {
   const unsigned num_workers = host.num_slots == 0 ? 0 : options_.num_workers.value_or(1);
   const unsigned num_slots = std::max(1U, host.num_slots / std::max(1U, num_workers));
   if (!are_slots_given(invocation_))
     return {host.host, num_workers, with_option(invocation_, args, kHostSlotsOption, num_slots)};
-  return {host.host, num_workers, is_resume ? with_option(invocation_, args, "--slots", options_.num_slots) : args};
+  return {host.host, num_workers, has_slots ? args : with_option(invocation_, args, "--slots", options_.num_slots)};
 }
 
 void FarmStart::say_what_is_taken(const std::vector<control::HostSlots>& hosts) const {
@@ -179,7 +213,7 @@ void FarmStart::say_what_is_taken(const std::vector<control::HostSlots>& hosts) 
                                    "--ntasks=1",
                                    "--nodelist=" + allocation.nodes.front().name};
   if (::isatty(STDIN_FILENO) != 0 && ::isatty(STDOUT_FILENO) != 0) command.emplace_back("--pty");
-  command.push_back(std::filesystem::read_symlink("/proc/self/exe").string());
+  command.push_back(own_program());
   command.insert(command.end(), args.begin(), args.end());
   std::vector<char*> argv;
   for (std::string& word : command) argv.push_back(word.data());

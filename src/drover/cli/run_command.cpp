@@ -60,6 +60,10 @@ bool are_slots_given(const RunInvocation& invocation) {
   return origin_of(invocation, "slots") != Setting::Origin::default_value;
 }
 
+bool are_slots_in_args(const RunInvocation& invocation) {
+  return origin_of(invocation, "slots") == Setting::Origin::command_line;
+}
+
 int run(RunInvocation invocation) {
   // A run directory that is set for all runs, such as DROVER_RUN_DIR, does not contradict --resume.
   if (invocation.options.is_resume() && origin_of(invocation, "run-dir") != Setting::Origin::command_line)

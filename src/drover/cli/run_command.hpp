@@ -29,6 +29,8 @@ struct RunInvocation {
 
 /// Whether somebody has said how many slots a worker is to have; else it has those of its host.
 [[nodiscard]] bool are_slots_given(const RunInvocation& invocation);
+/// Whether that is among the arguments of the call: ranks elsewhere have neither its environment nor its files.
+[[nodiscard]] bool are_slots_in_args(const RunInvocation& invocation);
 
 /// Returns the exit status. Throws drover::Error for what is known before any work starts.
 [[nodiscard]] int run(RunInvocation invocation);

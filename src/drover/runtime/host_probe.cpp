@@ -1,5 +1,6 @@
 #include "drover/runtime/host_probe.hpp"
 
+#include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include <string_view>
 
 #include "drover/control/control_socket.hpp"
+#include "drover/runtime/clock.hpp"
 #include "drover/runtime/launcher.hpp"
 #include "drover/support/duration.hpp"
 #include "drover/transport/mpi_session.hpp"
@@ -45,7 +47,7 @@ std::string value_in(const std::string& path, std::string_view name) {
 
 /// As mpirun finds it.
 std::string configured_agent() {
-  for (const char* variable : {"OMPI_MCA_plm_rsh_agent", "OMPI_MCA_orte_rsh_agent"})
+  for (const char* variable : {"PRTE_MCA_plm_ssh_agent", "OMPI_MCA_plm_rsh_agent", "OMPI_MCA_orte_rsh_agent"})
     if (const char* value = std::getenv(variable); value != nullptr && *value != '\0') return value;
   std::vector<std::string> files;
   if (const char* home = std::getenv("HOME")) files.push_back(std::string(home) + "/.openmpi/mca-params.conf");
@@ -70,7 +72,8 @@ std::string quoted(const std::string& word) {
   return text + "'";
 }
 
-std::vector<std::string> command_for(const std::string& host, const std::string& program, core::Duration limit) {
+std::vector<std::string> command_for(const std::string& host, const std::vector<std::string>& program,
+                                     core::Duration limit) {
   std::vector<std::string> command = agent();
   if (command.front() == "ssh" || command.front().ends_with("/ssh")) {
     const auto seconds = std::max<std::int64_t>(std::chrono::duration_cast<std::chrono::seconds>(limit).count(), 1);
@@ -79,7 +82,9 @@ std::vector<std::string> command_for(const std::string& host, const std::string&
       command.push_back(option);
   }
   command.push_back(host);
-  command.push_back(quoted(program) + " --version");
+  std::string remote;
+  for (const std::string& word : program) remote += quoted(word) + " ";
+  command.push_back(remote + "--version");
   return command;
 }
 
@@ -131,9 +136,9 @@ std::string judge_versions(const std::string& host, const std::string& output, c
 
 }  // namespace
 
-HostProbe::HostProbe(const std::vector<std::string>& hosts, const std::string& program, std::string drover_version,
-                     core::Duration limit, core::Time now)
-    : program_(program), drover_version_(std::move(drover_version)), limit_(limit), deadline_(now + limit) {
+HostProbe::HostProbe(const std::vector<std::string>& hosts, const std::vector<std::string>& program,
+                     std::string drover_version, core::Duration limit, core::Time now)
+    : program_(program.front()), drover_version_(std::move(drover_version)), limit_(limit), deadline_(now + limit) {
   for (const std::string& host : hosts) {
     if (is_this_machine(host)) continue;
     ChildProcess::Options child;
@@ -145,10 +150,10 @@ HostProbe::HostProbe(const std::vector<std::string>& hosts, const std::string& p
   }
 }
 
-std::optional<std::string> HostProbe::poll(core::Time now) {
-  std::string faults;
-  const auto add = [&faults](const std::string& fault) { faults += (faults.empty() ? "" : "; ") + fault; };
+std::optional<std::vector<HostFault>> HostProbe::poll(core::Time now) {
+  std::vector<HostFault> faults;
   for (Asked& asked : asked_) {
+    const auto add = [&](std::string what) { faults.push_back({asked.host, std::move(what)}); };
     asked.process.poll();
     if (!asked.process.has_ended()) {
       if (now < deadline_) return std::nullopt;
@@ -174,6 +179,23 @@ std::vector<int> HostProbe::fds() const {
   for (const Asked& asked : asked_)
     for (const int fd : asked.process.fds()) fds.push_back(fd);
   return fds;
+}
+
+std::vector<HostFault> faults_of(HostProbe probe) {
+  constexpr int kLookMilliseconds = 100;
+  while (true) {
+    if (const auto faults = probe.poll(now())) return *faults;
+    std::vector<pollfd> polled;
+    for (const int fd : probe.fds())
+      if (fd >= 0) polled.push_back({fd, POLLIN, 0});
+    ::poll(polled.data(), polled.size(), kLookMilliseconds);
+  }
+}
+
+std::string describe(const std::vector<HostFault>& faults) {
+  std::string text;
+  for (const HostFault& fault : faults) text += (text.empty() ? "" : "; ") + fault.what;
+  return text;
 }
 
 }  // namespace drover::runtime

@@ -43,9 +43,9 @@ std::vector<std::string> names(const std::vector<control::HostSlots>& hosts) {
 }
 
 /// What answers like drover on a host.
-std::string drover_command(const RecruiterOptions& options) {
-  std::string command = options.program;
-  for (const std::string& arg : options.args_before) command += " " + arg;
+std::vector<std::string> drover_command(const RecruiterOptions& options) {
+  std::vector<std::string> command{options.program};
+  command.insert(command.end(), options.args_before.begin(), options.args_before.end());
   return command;
 }
 
@@ -147,9 +147,9 @@ std::vector<Recruitment> Recruiter::poll(core::Time now) {
 
 void Recruiter::advance(RecruitId id, Recruit& recruit, core::Time now) {
   if (auto* probing = std::get_if<Probing>(&recruit.state)) {
-    const std::optional<std::string> verdict = probing->probe.poll(now);
-    if (!verdict) return;
-    if (!verdict->empty()) return fail(id, *verdict);
+    const std::optional<std::vector<HostFault>> faults = probing->probe.poll(now);
+    if (!faults) return;
+    if (!faults->empty()) return fail(id, describe(*faults));
     recruit.state = Waiting{};
   }
   if (std::holds_alternative<Waiting>(recruit.state)) return start(id, recruit, now);

@@ -39,7 +39,7 @@ struct RecruiterOptions {
   std::vector<std::string> rank_options;  ///< of every rank that comes, whichever way
   std::uint32_t slots_per_worker = 1;
   /// How long a host has to answer, and then a group to be connected.
-  core::Duration probe_limit = std::chrono::seconds(15);
+  core::Duration probe_limit = kProbeLimit;
   core::Duration arrival_limit = std::chrono::seconds(60);
 };
 

@@ -69,10 +69,10 @@ std::string good_version() {
 /// The verdict, which must come by itself soon after the limit.
 std::string ask(const std::vector<std::string>& hosts, const std::string& program,
                 drover::core::Duration limit = kProbeLimit) {
-  HostProbe probe(hosts, program, "1.2.3", limit, now());
+  HostProbe probe(hosts, {program}, "1.2.3", limit, now());
   const auto give_up = now() + limit + 20s;
   while (now() < give_up) {
-    if (const auto verdict = probe.poll(now())) return *verdict;
+    if (const auto faults = probe.poll(now())) return describe(*faults);
     std::this_thread::sleep_for(1ms);
   }
   return "no verdict";
@@ -86,6 +86,13 @@ TEST_CASE("a host with the same drover can be used, whatever its login prints") 
   Scripts scripts;
   scripts.use_agent(std::string("echo Welcome to $1; echo some warning >&2; ") + kRunHere);
   CHECK(ask({"node1", "node2"}, scripts.add_program(good_version())).empty());
+}
+
+TEST_CASE("a program that uses drover is asked by way of its own arguments") {
+  Scripts scripts;
+  scripts.use_agent(kRunHere);
+  const std::string program = scripts.add_program("[ \"$*\" = '--its own --version' ] && " + good_version());
+  CHECK(faults_of({{"node1"}, {program, "--its own"}, "1.2.3", 20s, now()}).empty());
 }
 
 TEST_CASE("this machine is not asked") {
