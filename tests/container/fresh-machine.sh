@@ -2,6 +2,7 @@
 # Proves the README on a machine that has nothing: a container of a minimal Debian, the committed tree,
 # and the README's two commands, verbatim. Other commands can be given instead.
 # usage: fresh-machine.sh [SUITE [COMMAND...]]   SUITE: bookworm (default) or trixie
+# DROVER_KEEP_AS: the name of an image to keep it as.
 # Needs dockerd (DOCKER_HOST), and root to make the base image.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -21,3 +22,4 @@ for command; do
   printf '\n%s $ %s\n' "$suite" "$command"
   docker exec --workdir /drover "$container" bash -c "$command" </dev/null
 done
+if [ -n "${DROVER_KEEP_AS:-}" ]; then docker commit "$container" "$DROVER_KEEP_AS" >/dev/null; fi

@@ -29,6 +29,9 @@ namespace {
 
 using runtime::SlurmAllocation;
 
+/// All others wait for it, and it has answered before.
+constexpr core::Duration kOfferedHostLimit = std::chrono::seconds(4);
+
 /// `drover run <(generate)`: the ranks do not inherit the descriptor, but can open it by way of this process.
 std::string reachable(const std::string& word) {
   for (const std::string prefix : {"/dev/fd/", "/proc/self/fd/"})
@@ -96,12 +99,16 @@ class FarmStart {
   /// The command line for a first start.
   [[nodiscard]] std::vector<std::string> start();
   /// For one that goes on with a run.
-  [[nodiscard]] std::vector<std::string> resume(const std::string& run_dir);
+  [[nodiscard]] std::vector<std::string> resume(const std::string& run_dir, const runtime::HostChanges& changes);
 
  private:
   [[nodiscard]] std::vector<std::string> command(const std::vector<std::string>& args, bool has_slots);
   [[nodiscard]] std::vector<control::HostSlots> hosts() const;
   [[nodiscard]] std::vector<control::HostSlots> answering(std::vector<control::HostSlots> hosts) const;
+  [[nodiscard]] std::vector<runtime::HostFault> faults_of(const std::vector<std::string>& hosts,
+                                                          core::Duration limit) const;
+  [[nodiscard]] unsigned num_local_workers() const;
+  void append_offered(std::vector<runtime::HostLaunch>& hosts, const std::vector<std::string>& args);
   [[nodiscard]] runtime::HostLaunch launch_on(const control::HostSlots& host, const std::vector<std::string>& args,
                                               bool has_slots) const;
   void say_what_is_taken(const std::vector<control::HostSlots>& hosts) const;
@@ -110,6 +117,7 @@ class FarmStart {
   const RunOptions& options_ = invocation_.options;
   std::optional<SlurmAllocation> allocation_;
   std::optional<runtime::OmpiServer> server_;
+  std::vector<runtime::OfferedHost> offered_;  ///< hosts that came later, by themselves
 };
 
 FarmStart::FarmStart(const RunInvocation& invocation, std::optional<SlurmAllocation> allocation)
@@ -120,14 +128,16 @@ std::vector<std::string> FarmStart::start() {
   return command(arguments_for_ranks(invocation_.args), has_slots);
 }
 
-std::vector<std::string> FarmStart::resume(const std::string& run_dir) {
+std::vector<std::string> FarmStart::resume(const std::string& run_dir, const runtime::HostChanges& changes) {
+  std::erase_if(offered_, [&](const runtime::OfferedHost& offered) {
+    const auto comes_again = [&](const runtime::OfferedHost& host) { return host.host == offered.host; };
+    return std::find(changes.gone.begin(), changes.gone.end(), offered.host) != changes.gone.end() ||
+           std::any_of(changes.come.begin(), changes.come.end(), comes_again);
+  });
+  offered_.insert(offered_.end(), changes.come.begin(), changes.come.end());
   std::vector<std::string> args{"run", "--resume", run_dir, kRolloverOption};
   if (!invocation_.resumed) args.emplace_back(kSameStdinOption);
-  try {
-    return command(args, false);
-  } catch (const Error& e) {
-    throw Error(e.what() + ("; go on with: drover run --resume " + run_dir));
-  }
+  return command(args, false);
 }
 
 /// `has_slots`: the arguments, or else the default, say how many slots a worker has. What else said it, a worker may be
@@ -143,10 +153,11 @@ std::vector<std::string> FarmStart::command(const std::vector<std::string>& args
   }
   const std::vector<control::HostSlots> hosts = this->hosts();
   if (hosts.empty()) {
-    launch.num_workers = options_.num_workers.value_or(std::max(1U, std::thread::hardware_concurrency()));
+    launch.num_workers = num_local_workers();
     launch.args = has_slots ? args : with_option(invocation_, args, "--slots", options_.num_slots);
   }
   for (const control::HostSlots& host : hosts) launch.hosts.push_back(launch_on(host, args, has_slots));
+  append_offered(launch.hosts, has_slots ? args : with_option(invocation_, args, "--slots", options_.num_slots));
   if (allocation_ && !options_.quiet) say_what_is_taken(hosts);
   return runtime::mpirun_command(launch);
 }
@@ -161,11 +172,7 @@ std::vector<control::HostSlots> FarmStart::answering(std::vector<control::HostSl
   if (std::getenv("SLURM_JOB_ID") != nullptr) return hosts;  // where mpirun goes by srun
   std::vector<std::string> names;
   for (const control::HostSlots& host : hosts) names.push_back(host.host);
-  std::vector<std::string> program{own_program()};
-  if (invocation_.program != nullptr)
-    program.insert(program.end(), invocation_.program->args_before.begin(), invocation_.program->args_before.end());
-  const std::vector<runtime::HostFault> faults =
-      runtime::faults_of({names, program, version(), runtime::kProbeLimit, runtime::now()});
+  const std::vector<runtime::HostFault> faults = faults_of(names, runtime::kProbeLimit);
   for (const runtime::HostFault& fault : faults)
     std::erase_if(hosts, [&](const control::HostSlots& host) { return host.host == fault.host; });
   const auto has_slots = [](const control::HostSlots& host) { return host.num_slots > 0; };
@@ -174,6 +181,31 @@ std::vector<control::HostSlots> FarmStart::answering(std::vector<control::HostSl
   for (const runtime::HostFault& fault : faults)
     std::fprintf(stderr, "drover: %s: going on without it\n", fault.what.c_str());
   return hosts;
+}
+
+std::vector<runtime::HostFault> FarmStart::faults_of(const std::vector<std::string>& hosts,
+                                                     core::Duration limit) const {
+  std::vector<std::string> program{own_program()};
+  if (invocation_.program != nullptr)
+    program.insert(program.end(), invocation_.program->args_before.begin(), invocation_.program->args_before.end());
+  return runtime::faults_of({hosts, program, version(), limit, runtime::now()});
+}
+
+/// One that does not answer soon is forgotten: it offers itself again.
+void FarmStart::append_offered(std::vector<runtime::HostLaunch>& hosts, const std::vector<std::string>& args) {
+  std::vector<std::string> names;
+  for (const runtime::OfferedHost& host : offered_) names.push_back(host.host);
+  for (const runtime::HostFault& fault : faults_of(names, kOfferedHostLimit)) {
+    std::erase_if(offered_, [&](const runtime::OfferedHost& host) { return host.host == fault.host; });
+    std::fprintf(stderr, "drover: %s: going on without it\n", fault.what.c_str());
+  }
+  if (offered_.empty()) return;
+  if (hosts.empty()) hosts.push_back({control::host_name(), num_local_workers(), args});
+  for (const runtime::OfferedHost& host : offered_) hosts.push_back({host.host, host.population, args});
+}
+
+unsigned FarmStart::num_local_workers() const {
+  return options_.num_workers.value_or(std::max(1U, std::thread::hardware_concurrency()));
 }
 
 /// One rank a host drives all its slots, unless somebody wants more of them.
@@ -237,7 +269,10 @@ int run_supervised(const RunInvocation& invocation) {
   runtime::SupervisorPlan plan;
   plan.start = farm.start();
   // A program would have to submit the same tasks again: it is not started anew behind its back.
-  if (invocation.program == nullptr) plan.resume = [&farm](const std::string& run_dir) { return farm.resume(run_dir); };
+  if (invocation.program == nullptr)
+    plan.resume = [&farm](const std::string& run_dir, const runtime::HostChanges& changes) {
+      return farm.resume(run_dir, changes);
+    };
   plan.max_rollovers = invocation.options.max_rollovers;
   plan.say = [](const std::string& line) { std::fprintf(stderr, "drover: %s\n", line.c_str()); };
   const runtime::SupervisorResult result = runtime::supervise(plan);

@@ -206,8 +206,13 @@ runtime::StatusBoard::About board_about(const RunOptions& options, const journal
   return {run_id(run), run.path().string(), host, options.heartbeat, options.keep_open};
 }
 
-runtime::ControlDesk::Options desk_options(const RunInvocation& invocation, const OpenRun& open_run,
-                                           const std::string& host) {
+/// A program's own code cannot be taken up in the middle.
+bool can_roll_over(const RunInvocation& invocation, const runtime::SupervisorLink* supervisor, const OpenRun& run) {
+  return supervisor != nullptr && invocation.program == nullptr && run.is_input_safe;
+}
+
+runtime::ControlDesk::Options desk_options(const RunInvocation& invocation, const runtime::SupervisorLink* supervisor,
+                                           const OpenRun& open_run, const std::string& host) {
   const RunOptions& options = invocation.options;
   const journal::RunDirectory& run = open_run.directory;
   runtime::ControlDesk::Options desk;
@@ -217,7 +222,9 @@ runtime::ControlDesk::Options desk_options(const RunInvocation& invocation, cons
                 run.path().string(),
                 host,
                 static_cast<std::int32_t>(::getpid()),
-                runtime::known_ompi_server().value_or("")};
+                runtime::known_ompi_server().value_or(""),
+                !transport::join_obstacle().empty() && can_roll_over(invocation, supervisor, open_run)};
+  if (desk.about.takes_hosts) desk.host_program = {std::filesystem::read_symlink("/proc/self/exe").string()};
   desk.output_dir = output_directory(options, run).string();
   desk.output_layout = options.output_layout;
   desk.first_owner = open_run.journal->next_owner();
@@ -318,6 +325,8 @@ class Batch {
 
   /// Why another MPI job is to go on with the run; none: it is over, or somebody has to take it up.
   [[nodiscard]] const std::optional<std::string>& rollover_reason() const { return rollover_reason_; }
+  /// On which hosts.
+  [[nodiscard]] const runtime::HostChanges& host_changes() const { return host_changes_; }
 
   /// Whether MPI has been left in a state in which it cannot be finalized.
   [[nodiscard]] bool is_mpi_tainted() const { return has_losses_ || recruiter_.has_stuck_call(); }
@@ -354,6 +363,7 @@ class Batch {
   std::optional<runtime::AutoAllocator> allocator_;
   bool has_losses_ = false;
   std::optional<std::string> rollover_reason_;
+  runtime::HostChanges host_changes_;
 };
 
 Batch::Batch(const RunInvocation& invocation, runtime::SupervisorLink* supervisor, OpenRun& run,
@@ -372,7 +382,7 @@ Batch::Batch(const RunInvocation& invocation, runtime::SupervisorLink* superviso
       recruiter_(recruiter_options(options_, run_, invocation_.program)),
       taint_(recruiter_, host_),
       board_(board_about(options_, run_, host_), started_, journal::task_history(run_)),
-      desk_(desk_options(invocation, run, host_), board_, recruiter_),
+      desk_(desk_options(invocation, supervisor, run, host_), board_, recruiter_),
       functions_(make_function_desk(invocation, transport)),
       results_(store_, printing_.printer(), desk_, functions_.get()),
       progress_(line_, started_),
@@ -394,8 +404,7 @@ int Batch::run() {
   if (functions_) observers.push_back(functions_.get());
   std::optional<ProgressWord> progress_word;
   if (supervisor_ != nullptr) observers.push_back(&progress_word.emplace(*supervisor_));
-  // A program's own code cannot be taken up in the middle.
-  master.can_roll_over = supervisor_ != nullptr && invocation_.program == nullptr && open_run_.is_input_safe;
+  master.can_roll_over = can_roll_over(invocation_, supervisor_, open_run_);
   if (master.can_roll_over) master.launcher = ::getppid();
   runtime::MasterLoop loop(
       std::move(master),
@@ -404,6 +413,7 @@ int Batch::run() {
   catch_up();
   Session session(invocation_.program, run_.path());
   runtime::RunEnd end = loop.run();
+  if (desk_.host_offers() != nullptr) host_changes_ = desk_.host_offers()->changes();
   desk_.close();  // the session may be a client, too
   const std::optional<int> session_status = session.end(why_over(end));
   has_losses_ = end.counts.workers_lost > 0;
@@ -417,7 +427,7 @@ int Batch::run() {
     end.failure = failure->message;
   line_.clear();
   if (is_rollover)
-    rollover_reason_ = end.is_launcher_ending ? "mpirun has to end the MPI job" : recruiter_.rollover_reason();
+    rollover_reason_ = end.rollover_reason;
   else
     print_summary(end);
   int status = exit_status(end, results_.is_reader_gone());
@@ -551,6 +561,7 @@ int run_master_rank(const RunInvocation& invocation) {
   int status = kInternalFailure;
   bool is_tainted = false;
   std::optional<std::string> rollover_reason;
+  runtime::HostChanges host_changes;
   Opening opening = try_open(invocation, *mpi);
   {
     transport::MpiTransport transport(*mpi, opening.first_worker);
@@ -568,6 +579,7 @@ int run_master_rank(const RunInvocation& invocation) {
         status = batch.run();
         is_tainted = batch.is_mpi_tainted();
         rollover_reason = batch.rollover_reason();
+        host_changes = batch.host_changes();
       }
     } catch (const Error& e) {
       std::fprintf(stderr, "drover: %s\n", e.what());
@@ -576,7 +588,7 @@ int run_master_rank(const RunInvocation& invocation) {
   }
   opening.run.reset();
   if (link && rollover_reason)
-    link->ask_for_rollover(*rollover_reason);
+    link->ask_for_rollover(*rollover_reason, host_changes);
   else if (link)
     link->say_exit_status(status);
   if (is_tainted) leave_without_mpi(status);

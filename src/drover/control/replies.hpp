@@ -98,6 +98,9 @@ struct Hello {
   std::int32_t pid = 0;
   /// What a group that wants to join gives its mpirun as --ompi-server; empty: no joining here (yet).
   std::string name_server;
+  /// No joining, but a group's own process may offer its host by request::JoinAnnounce: the master starts ranks there,
+  /// by ssh, in the next MPI job.
+  bool takes_hosts = false;
 };
 
 struct Status {
@@ -195,7 +198,8 @@ struct JoinAccepted {
 
 /// The last reply to request::JoinAnnounce of a group that had joined: it is no longer part of the run.
 struct JoinEnded {
-  /// The master has given it up, and would have it again; else it left as it was asked to, or the run ends.
+  /// The master has given it up, or goes on in another MPI job, and would have it again; else it left as it was asked
+  /// to, or the run ends.
   bool is_lost = false;
 };
 

@@ -111,6 +111,7 @@ void fields(Archive& archive, reply::Hello& reply) {
   archive.required("host", reply.host);
   archive.required("pid", reply.pid);
   archive.optional("name_server", reply.name_server);
+  archive.optional("takes_hosts", reply.takes_hosts);
 }
 
 template <class Archive>

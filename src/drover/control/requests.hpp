@@ -103,7 +103,8 @@ struct Explain {
 };
 
 /// A group that its own mpirun started wants to come in. -> reply::JoinAccepted once the master is
-/// ready to accept. Until then, and until it has connected, it stays on the line: when the connection
+/// ready to accept; where reply::Hello::takes_hosts, a host is offered: -> reply::ScaleAdded once ranks that the master
+/// started work there. Until then, and until it has connected, it stays on the line: when the connection
 /// closes (RequestHandler::on_gone), the group is no longer there.
 struct JoinAnnounce {
   std::string host;

@@ -31,13 +31,16 @@ ControlDesk::ControlDesk(Options options, const StatusBoard& board, Recruiter& r
       board_(board),
       recruiter_(recruiter),
       server_(options_.run_dir, options_.about, *this),
-      next_owner_(options_.first_owner) {}
+      next_owner_(options_.first_owner) {
+  if (!options_.host_program.empty()) host_offers_.emplace(options_.host_program, options_.about.drover_version);
+}
 
 std::vector<core::Event> ControlDesk::take_requests(const core::Scheduler& scheduler, core::Time now) {
   scheduler_ = &scheduler;
   now_ = now;
   server_.poll(now);
   take_waiting_submissions();
+  if (host_offers_) answer(host_offers_->poll(scheduler, now));
   return std::exchange(events_, {});
 }
 
@@ -47,6 +50,7 @@ void ControlDesk::on_request(control::RequestRef from, control::Request request)
 
 /// Its groups come all the same, unless it is what stays with a group that was to join.
 void ControlDesk::on_gone(control::ClientId client) {
+  if (host_offers_) host_offers_->forget(client);
   std::erase_if(submissions_, [&](const auto& entry) { return entry.second.from.client == client; });
   std::erase_if(leavings_, [&](const Leaving& leaving) { return leaving.from.client == client; });
   std::erase_if(joined_, [&](const auto& entry) { return entry.second.client == client; });
@@ -112,6 +116,8 @@ void ControlDesk::take(control::RequestRef from, const request::ScaleAdd& reques
 }
 
 void ControlDesk::take(control::RequestRef from, const request::JoinAnnounce& request) {
+  const bool is_moving = scheduler_->stop_reason() == core::StopReason::rollover;
+  if (host_offers_ && is_moving) return server_.reply(from, reply::JoinEnded{true});
   if (!scheduler_->is_open()) return server_.refuse(from, ErrorCode::impossible, "the run is ending");
   if (scheduler_->is_quarantined(request.host))
     return server_.refuse(from, ErrorCode::impossible,
@@ -120,6 +126,7 @@ void ControlDesk::take(control::RequestRef from, const request::JoinAnnounce& re
     return server_.refuse(from, ErrorCode::impossible,
                           "the group runs drover " + request.drover_version + ", the master " +
                               options_.about.drover_version + ": install the same version on every host");
+  if (host_offers_) return host_offers_->add(from, {request.host, request.population});
   try {
     const RecruitId recruit = recruiter_.announce(
         {request.host, request.drover_version, request.pid, request.population, request.slots_per_worker}, now_);
@@ -145,6 +152,9 @@ std::vector<core::WorkerId> ControlDesk::members(
 void ControlDesk::take(control::RequestRef from, const request::Drain& request) {
   std::vector<core::WorkerId> workers = members(request.target);
   if (workers.empty()) return server_.refuse(from, ErrorCode::unknown_target, "no worker there: see 'drover status'");
+  // With its own process a host leaves the MPI job: that ends all of it, when it is not left behind before.
+  if (host_offers_ && host_offers_->leave(from.client, request.now))
+    return server_.reply(from, reply::Draining{std::move(workers)});
   if (request.wait) {
     server_.stream(from, reply::Draining{workers});
     leavings_.push_back({from, {workers.begin(), workers.end()}, {}});
@@ -187,6 +197,21 @@ void ControlDesk::take(control::RequestRef from, const request::Explain& request
 }
 
 // --- groups -----------------------------------------------------------------------------------
+
+void ControlDesk::answer(const std::vector<OfferReply>& replies) {
+  for (const OfferReply& to : replies) {
+    if (to.is_last)
+      server_.reply(to.to, to.reply);
+    else
+      server_.stream(to.to, to.reply);
+  }
+}
+
+void ControlDesk::close() {
+  if (host_offers_ && scheduler_ != nullptr && scheduler_->stop_reason() == core::StopReason::rollover)
+    answer(host_offers_->close());
+  server_.close(kCloseGrace);
+}
 
 void ControlDesk::on_note(RecruitId recruit, const std::string& text) {
   for (const Hiring& hiring : hirings_)

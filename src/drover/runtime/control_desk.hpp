@@ -12,6 +12,7 @@
 
 #include "drover/control/control_server.hpp"
 #include "drover/journal/stored_output.hpp"
+#include "drover/runtime/host_offers.hpp"
 #include "drover/runtime/observer.hpp"
 #include "drover/runtime/recruiter.hpp"
 #include "drover/runtime/status_board.hpp"
@@ -31,6 +32,8 @@ class ControlDesk final : public control::RequestHandler, public Observer {
     core::OwnerId first_owner{1};
     /// The run is that of a program, whose tasks can be submitted by name.
     bool has_functions = false;
+    /// How drover is called on other hosts, when hosts may offer themselves: see HostOffers. Empty: they may not.
+    std::vector<std::string> host_program;
   };
 
   /// The arguments outlive the desk. Throws Error when another master serves the run.
@@ -60,8 +63,11 @@ class ControlDesk final : public control::RequestHandler, public Observer {
   void on_progress(const wire::Progress& progress, core::WallMicros now) override;
   void on_turn(const core::Scheduler& scheduler, core::Time now) override;
 
-  /// The run is over: tells those who wait.
-  void close() { server_.close(kCloseGrace); }
+  /// Hosts that want to take part in the run, or leave it; null where they cannot.
+  [[nodiscard]] const HostOffers* host_offers() const { return host_offers_ ? &*host_offers_ : nullptr; }
+
+  /// The run is over, or moves to another MPI job: tells those who wait.
+  void close();
 
   void on_request(control::RequestRef from, control::Request request) override;
   void on_gone(control::ClientId client) override;
@@ -121,6 +127,7 @@ class ControlDesk final : public control::RequestHandler, public Observer {
   void on(const Other&) {}
 
   void take_waiting_submissions();
+  void answer(const std::vector<OfferReply>& replies);
   [[nodiscard]] std::vector<core::WorkerId> members(
       const std::variant<core::GroupId, core::WorkerId, control::HostName>& target) const;
   void forget_announcement(core::WorkerId worker, const std::string& reason);
@@ -145,6 +152,7 @@ class ControlDesk final : public control::RequestHandler, public Observer {
   std::vector<Hiring> hirings_;
   std::vector<Leaving> leavings_;
   std::map<core::GroupId, control::RequestRef> joined_;  ///< told when their group ends
+  std::optional<HostOffers> host_offers_;
 };
 
 }  // namespace drover::runtime

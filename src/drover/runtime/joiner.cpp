@@ -39,6 +39,8 @@ constexpr core::Duration kAnswerLimit = 10s;
 constexpr core::Duration kRetryPause = 500ms;
 /// How long the ranks may go on after the master's end, to say goodbye.
 constexpr core::Duration kEndGrace = 5s;
+/// How long there may be no master while a run moves to another MPI job.
+constexpr core::Duration kMoveLimit = 30s;
 constexpr std::size_t kMostPortBytes = 4096;
 
 constexpr std::uint64_t kHello = 1;
@@ -187,9 +189,10 @@ class Joiner {
 
  private:
   /// None when end_ says why, before there was one.
-  [[nodiscard]] std::optional<reply::Hello> find_master();
+  [[nodiscard]] std::optional<reply::Hello> find_master(core::Duration patience);
   [[nodiscard]] std::optional<reply::Hello> greet(std::string& reason);
   [[nodiscard]] bool is_same_master();
+  [[nodiscard]] std::string obstacle() const;
   void start_ranks(const std::string& name_server);
   void serve();
   void announce();
@@ -202,6 +205,7 @@ class Joiner {
   void take(const Other&) {}
   void take_signals();
   void judge_channel(core::Time now);
+  void find_next_master();
   void judge_ranks(core::Time now);
   void wait();
   void end(JoinEnd::How how, const std::string& reason);
@@ -214,7 +218,10 @@ class Joiner {
   std::optional<ChildProcess> mpirun_;
   std::optional<core::GroupId> group_;
   bool is_announced_ = false;
-  bool is_let_go_ = false;  ///< by the master: it left, or the run has ended
+  bool has_joined_ = false;
+  bool is_host_offered_ = false;  ///< the master starts the ranks, not we
+  bool is_left_behind_ = false;   ///< by a master that would be offered the host again
+  bool is_let_go_ = false;        ///< by the master: it left, or the run has ended
   int num_signals_ = 0;
   std::optional<core::Time> gone_since_;
   std::optional<core::Time> ended_since_;
@@ -222,25 +229,33 @@ class Joiner {
 };
 
 JoinEnd Joiner::run() {
-  const std::optional<reply::Hello> about = find_master();
+  const std::optional<reply::Hello> about = find_master(plan_.patience);
   if (!about) return *end_;
   master_ = *about;
-  if (master_.drover_version != plan_.drover_version)
-    return {JoinEnd::How::refused,
-            "the master runs drover " + master_.drover_version + ", this is " + plan_.drover_version +
-                ": install the same version on every host",
-            false};
-  if (master_.name_server.empty())
-    return {JoinEnd::How::refused, "no group can join this run: its mpirun knows no ompi-server", false};
-  start_ranks(master_.name_server);
+  if (const std::string reason = obstacle(); !reason.empty()) return {JoinEnd::How::refused, reason, false};
+  is_host_offered_ = master_.name_server.empty();
+  if (is_host_offered_)
+    announce();
+  else
+    start_ranks(master_.name_server);
   while (!end_) serve();
   mpirun_.reset();
-  end_->has_joined = group_.has_value();
+  end_->has_joined = has_joined_;
   return *end_;
 }
 
-std::optional<reply::Hello> Joiner::find_master() {
-  const core::Time deadline = now() + plan_.patience;
+/// Why this master cannot have the group; empty when it can.
+std::string Joiner::obstacle() const {
+  if (master_.drover_version != plan_.drover_version)
+    return "the master runs drover " + master_.drover_version + ", this is " + plan_.drover_version +
+           ": install the same version on every host";
+  if (master_.name_server.empty() && !master_.takes_hosts)
+    return "no group can join this run: its mpirun knows no ompi-server";
+  return "";
+}
+
+std::optional<reply::Hello> Joiner::find_master(core::Duration patience) {
+  const core::Time deadline = now() + patience;
   std::optional<std::string> said;
   while (!end_) {
     std::string reason;
@@ -249,7 +264,7 @@ std::optional<reply::Hello> Joiner::find_master() {
     if (end_) break;
     const std::string because = reason.empty() ? "" : ": " + reason;
     if (now() >= deadline)
-      throw Error("no master answered at '" + plan_.target + "' within " + support::format_duration(plan_.patience) +
+      throw Error("no master answered at '" + plan_.target + "' within " + support::format_duration(patience) +
                   because);
     if (said != reason) plan_.say("waiting for a master at '" + plan_.target + "'" + because);
     said = reason;
@@ -305,12 +320,12 @@ void Joiner::start_ranks(const std::string& name_server) {
 
 void Joiner::serve() {
   wait();
-  mpirun_->poll();
+  if (mpirun_) mpirun_->poll();
   take_signals();
   if (channel_) take_replies();
-  if (!is_announced_ && door_.poll()) announce();
+  if (mpirun_ && !is_announced_ && door_.poll()) announce();
   judge_channel(now());
-  judge_ranks(now());
+  if (mpirun_) judge_ranks(now());
 }
 
 void Joiner::announce() {
@@ -338,11 +353,16 @@ void Joiner::take(const reply::JoinAccepted& accepted) {
 
 void Joiner::take(const reply::ScaleAdded& added) {
   group_ = added.group;
+  has_joined_ = true;
   plan_.say("group " + std::to_string(added.group.value) + " has joined run " + master_.run_id + " with " +
             std::to_string(added.num_workers) + (added.num_workers == 1 ? " worker" : " workers"));
 }
 
 void Joiner::take(const reply::JoinEnded& ended) {
+  if (ended.is_lost && is_host_offered_) {
+    is_left_behind_ = true;
+    return;
+  }
   if (ended.is_lost) return end(JoinEnd::How::lost, "the master has given the group up");
   is_let_go_ = true;
 }
@@ -350,7 +370,7 @@ void Joiner::take(const reply::JoinEnded& ended) {
 void Joiner::take(const reply::Refused& refused) {
   if (refused.code == control::ErrorCode::run_over) {
     is_let_go_ = true;
-    if (!group_) end(JoinEnd::How::left, "");
+    if (!group_ || is_host_offered_) end(JoinEnd::How::left, "");
     return;
   }
   if (group_) return plan_.say("the master refused: " + refused.message);
@@ -363,7 +383,9 @@ void Joiner::take_signals() {
     ++num_signals_;
     if (group_ && channel_ && !channel_->is_gone() && num_signals_ <= 2) {
       plan_.say(num_signals_ == 1 ? "leaving once what runs has ended" : "leaving now");
-      channel_->send(kDrain, request::Drain{*group_, num_signals_ > 1, false});
+      request::Drain drain{*group_, num_signals_ > 1, false};
+      if (is_host_offered_) drain.target = control::HostName{plan_.host};
+      channel_->send(kDrain, drain);
     } else {
       end(JoinEnd::How::stopped, "");
     }
@@ -372,6 +394,10 @@ void Joiner::take_signals() {
 
 /// A channel that is cut says nothing about the master, but one that cannot be opened again does.
 void Joiner::judge_channel(core::Time now) {
+  if (is_host_offered_) {
+    if (is_left_behind_ || !channel_ || channel_->is_gone()) find_next_master();
+    return;
+  }
   if (is_let_go_ || (channel_ && !channel_->is_gone())) return;
   if (!group_) return end(JoinEnd::How::lost, "the master is gone");
   if (!gone_since_) {
@@ -381,6 +407,25 @@ void Joiner::judge_channel(core::Time now) {
   if (now - *gone_since_ < kEndGrace) return;
   if (!is_same_master()) return end(JoinEnd::How::lost, "the master is gone");
   gone_since_.reset();
+}
+
+/// What has ended may be the run, which will be known soon, or the MPI job: the next master starts ranks here again.
+void Joiner::find_next_master() {
+  if (num_signals_ > 0) return end(JoinEnd::How::stopped, "");
+  group_.reset();
+  channel_.reset();
+  is_left_behind_ = false;
+  pollfd polled{signals_.fd(), POLLIN, 0};
+  ::poll(&polled, 1, static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(kRetryPause).count()));
+  try {
+    const std::optional<reply::Hello> about = find_master(kMoveLimit);
+    if (!about) return;
+    master_ = *about;
+  } catch (const Error&) {
+    return end(JoinEnd::How::lost, "the master is gone");
+  }
+  if (const std::string reason = obstacle(); !reason.empty()) return end(JoinEnd::How::refused, reason);
+  announce();
 }
 
 /// The ranks end when they are let go; the master then says so too, or is gone itself.
@@ -399,7 +444,7 @@ void Joiner::wait() {
   std::vector<pollfd> polled{{signals_.fd(), POLLIN, 0}};
   if (channel_ && !channel_->is_gone()) polled.push_back({channel_->fd(), POLLIN, 0});
   if (!is_announced_) polled.push_back({door_.fd(), POLLIN, 0});
-  if (!mpirun_->has_ended())
+  if (mpirun_ && !mpirun_->has_ended())
     for (const int fd : mpirun_->fds())
       if (fd >= 0) polled.push_back({fd, POLLIN, 0});
   ::poll(polled.data(), polled.size(), 500);

@@ -65,7 +65,7 @@ RunEnd MasterLoop::run() {
           scheduler_.stop_reason(),
           signal_,
           is_input_open_ && ports_.functions == nullptr,
-          is_launcher_ending_,
+          rollover_reason_,
           failure_};
 }
 
@@ -78,6 +78,7 @@ void MasterLoop::turn() {
   take_signals();
   take_requests();
   take_recruits();
+  judge_hosts();
   judge_pressure();
   take_input();
   end_input();
@@ -243,19 +244,29 @@ void MasterLoop::take(recruit::Note& note) {
 }
 
 void MasterLoop::take(recruit::Failed& failed) {
-  if (roll_over_if_needed()) failed.reason += "; the run now moves to a new MPI job: ask again in a moment";
+  if (roll_over_if_needed(ports_.recruiter.rollover_reason()))
+    failed.reason += "; the run now moves to a new MPI job: ask again in a moment";
   spdlog::warn("group to come {}: {}", failed.id.value, failed.reason);
   ports_.desk.on_failed(failed.id, failed.reason);
   if (growths_.erase(failed.id) > 0) handle(core::event::GrowthFailed{std::move(failed.reason)});
 }
 
 /// What executes may finish; what does not in time is handed back, and costs its task nothing.
-bool MasterLoop::roll_over_if_needed() {
-  if (!options_.can_roll_over || ports_.recruiter.rollover_reason().empty()) return false;
+bool MasterLoop::roll_over_if_needed(const std::string& reason) {
+  if (!options_.can_roll_over || reason.empty()) return false;
   if (scheduler_.stop_reason()) return scheduler_.stop_reason() == core::StopReason::rollover;
-  spdlog::warn("moving to a new MPI job: {}", ports_.recruiter.rollover_reason());
+  spdlog::warn("moving to a new MPI job: {}", reason);
+  rollover_reason_ = reason;
   handle(core::event::StopRequested{core::StopReason::rollover, false, now_ + kRolloverPatience});
   return scheduler_.stop_reason() == core::StopReason::rollover;
+}
+
+/// A host that leaves in haste takes with it what still executes there; so do the others, for which there is no other
+/// MPI job before.
+void MasterLoop::judge_hosts() {
+  const HostOffers* offers = ports_.desk.host_offers();
+  if (offers == nullptr || !roll_over_if_needed(offers->rollover_reason(now_))) return;
+  if (offers->is_in_haste() && !std::exchange(is_hastened_, true)) stop(core::StopReason::rollover, true);
 }
 
 void MasterLoop::take(recruit::Accepting& accepting) {
@@ -283,7 +294,7 @@ void MasterLoop::take_signals() {
       continue;
     }
     if (*signal == SIGTERM && options_.launcher == ports_.signals.sender()) {
-      is_launcher_ending_ = true;
+      rollover_reason_ = "mpirun has to end the MPI job";
       stop(core::StopReason::rollover, true);
       continue;
     }

@@ -64,8 +64,8 @@ struct RunEnd {
   std::optional<int> signal;
   /// There was more input, or may have been.
   bool is_input_left = false;
-  /// mpirun could not keep the MPI job: that is why another is to go on.
-  bool is_launcher_ending = false;
+  /// Why another MPI job is to go on, if one is.
+  std::string rollover_reason;
   /// What went wrong with drover itself; empty when nothing did.
   std::string failure;
 };
@@ -120,7 +120,8 @@ class MasterLoop {
   void take_recruits();
   void take(recruit::Note& note);
   void take(recruit::Failed& failed);
-  [[nodiscard]] bool roll_over_if_needed();
+  [[nodiscard]] bool roll_over_if_needed(const std::string& reason);
+  void judge_hosts();
   void take(recruit::Accepting& accepting);
   void take(recruit::Arrived& arrived);
   void take_input();
@@ -176,7 +177,8 @@ class MasterLoop {
   bool was_active_ = false;
   int num_interrupts_ = 0;
   std::optional<int> signal_;
-  bool is_launcher_ending_ = false;
+  bool is_hastened_ = false;  ///< the move to a new MPI job
+  std::string rollover_reason_;
   std::string failure_;
 };
 

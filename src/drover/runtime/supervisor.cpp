@@ -23,7 +23,6 @@
 
 #include "drover/runtime/clock.hpp"
 #include "drover/runtime/signal_inbox.hpp"
-#include "drover/runtime/supervisor_link.hpp"
 #include "drover/support/error.hpp"
 #include "drover/support/unique_fd.hpp"
 
@@ -83,6 +82,7 @@ struct JobEnd {
   std::optional<int> exit_status;
   /// Where its run is kept, once there was one.
   std::string run_dir;
+  HostChanges changes;  ///< for the next
   bool has_progressed = false;
   /// Why it ended without a status.
   std::string reason;
@@ -233,6 +233,7 @@ void Job::end_all(int signal) {
 JobEnd Job::end() const {
   JobEnd end{listener_.exit_status(),
              listener_.run_dir(),
+             listener_.host_changes(),
              listener_.has_progressed(),
              listener_.rollover_reason().value_or(""),
              diagnostics_,
@@ -273,24 +274,32 @@ SupervisorResult supervise(const SupervisorPlan& plan) {
   SignalInbox signals{SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGCHLD};
   std::vector<std::string> command = plan.start;
   core::Duration delay = plan.rollover_delay;
-  for (unsigned num_rollovers = 0;; ++num_rollovers) {
+  for (unsigned num_rollovers = 0;;) {
     const JobEnd end = Job(command, signals).run();
     if (end.exit_status) return {*end.exit_status, "", ""};
     const std::string diagnostics = end.diagnostics.empty() ? "" : ":\n" + end.diagnostics;
     if (end.run_dir.empty() || !plan.resume) return {kInternalFailure, end.reason + diagnostics, end.run_dir};
     if (end.is_terminated) return stopped(SIGTERM, end.run_dir);
-    if (num_rollovers >= plan.max_rollovers)
+    if (end.changes.is_empty() && num_rollovers >= plan.max_rollovers)
       return {kInternalFailure,
               end.reason + ", and " + std::to_string(num_rollovers) +
                   " rollovers were all there may be; go on with: drover run --resume " + end.run_dir + diagnostics,
               end.run_dir};
-    plan.say(end.reason + ": going on from the journal (rollover " + std::to_string(num_rollovers + 1) + " of " +
-             std::to_string(plan.max_rollovers) + ")");
-    if (end.has_progressed) delay = plan.rollover_delay;
-    int signal = 0;
-    if (!pause(delay, signals, signal)) return stopped(signal, end.run_dir);
-    delay = std::min(delay * 2, kLongestDelay);
-    command = plan.resume(end.run_dir);
+    if (!end.changes.is_empty()) {
+      plan.say(end.reason + ": going on from the journal");
+    } else {
+      plan.say(end.reason + ": going on from the journal (rollover " + std::to_string(++num_rollovers) + " of " +
+               std::to_string(plan.max_rollovers) + ")");
+      if (end.has_progressed) delay = plan.rollover_delay;
+      int signal = 0;
+      if (!pause(delay, signals, signal)) return stopped(signal, end.run_dir);
+      delay = std::min(delay * 2, kLongestDelay);
+    }
+    try {
+      command = plan.resume(end.run_dir, end.changes);
+    } catch (const Error& e) {
+      return {kInternalFailure, e.what() + ("; go on with: drover run --resume " + end.run_dir), end.run_dir};
+    }
   }
 }
 

@@ -10,14 +10,17 @@
 #include <vector>
 
 #include "drover/core/task.hpp"
+#include "drover/runtime/supervisor_link.hpp"
 
 namespace drover::runtime {
 
 struct SupervisorPlan {
   /// mpirun and its arguments, for the first MPI job.
   std::vector<std::string> start;
-  /// The same for one that goes on with the run in a directory. Null: no rollover.
-  std::function<std::vector<std::string>(const std::string& run_dir)> resume;
+  /// The same for one that goes on with the run in a directory, with what changes for it. May throw Error: it cannot
+  /// be. Null: no rollover.
+  std::function<std::vector<std::string>(const std::string& run_dir, const HostChanges& changes)> resume;
+  /// Not counting those for hosts that came or left.
   unsigned max_rollovers = 3;
   /// Pause before the first rollover; doubles each time.
   core::Duration rollover_delay = std::chrono::seconds(1);

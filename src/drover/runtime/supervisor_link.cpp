@@ -94,6 +94,15 @@ void SupervisorListener::take(std::string_view message) {
     case 'X':
       exit_status_ = std::atoi(text.c_str());
       break;
+    case 'H': {
+      const auto space = text.find(' ');
+      const auto population = static_cast<std::uint32_t>(std::atoi(text.c_str()));
+      host_changes_.come.push_back({text.substr(space + 1), population});
+      break;
+    }
+    case 'L':
+      host_changes_.gone.push_back(text);
+      break;
     case 'O':
       rollover_reason_ = text;
       break;
@@ -132,7 +141,9 @@ void SupervisorLink::say_exit_status(int status) {
   say("X" + std::to_string(status));
 }
 
-void SupervisorLink::ask_for_rollover(const std::string& reason) {
+void SupervisorLink::ask_for_rollover(const std::string& reason, const HostChanges& changes) {
+  for (const OfferedHost& host : changes.come) say("H" + std::to_string(host.population) + " " + host.host);
+  for (const std::string& host : changes.gone) say("L" + host);
   say("O" + reason.substr(0, kMostMessageBytes - 1));
 }
 

@@ -9,9 +9,11 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "drover/support/unique_fd.hpp"
 
@@ -19,6 +21,20 @@ namespace drover::runtime {
 
 /// Environment variable with the name of the supervisor's socket. Commands never see it.
 inline constexpr const char* kSupervisorVariable = "DROVER_SUPERVISOR";
+
+/// A host that offered itself: so many worker ranks can be started there.
+struct OfferedHost {
+  std::string host;
+  std::uint32_t population = 1;
+};
+
+/// What the next MPI job has that this one has not, and the other way round.
+struct HostChanges {
+  std::vector<OfferedHost> come;
+  std::vector<std::string> gone;
+
+  [[nodiscard]] bool is_empty() const { return come.empty() && gone.empty(); }
+};
 
 /// The supervisor's end. Owns the listening socket and the connection.
 class SupervisorListener {
@@ -48,6 +64,8 @@ class SupervisorListener {
   [[nodiscard]] bool has_progressed() const { return has_progressed_; }
   /// Why the master asks to go on in a new MPI job, if it does.
   [[nodiscard]] const std::optional<std::string>& rollover_reason() const { return rollover_reason_; }
+  /// On which hosts, if on others.
+  [[nodiscard]] const HostChanges& host_changes() const { return host_changes_; }
 
  private:
   void accept();
@@ -61,6 +79,7 @@ class SupervisorListener {
   std::string run_dir_;
   bool has_progressed_ = false;
   std::optional<std::string> rollover_reason_;
+  HostChanges host_changes_;
 };
 
 /// The master's end.
@@ -80,7 +99,7 @@ class SupervisorLink {
   /// Says how the master is going to exit.
   void say_exit_status(int status);
   /// Says that the master is going to exit so that another MPI job goes on with the run.
-  void ask_for_rollover(const std::string& reason);
+  void ask_for_rollover(const std::string& reason, const HostChanges& changes);
 
  private:
   void say(const std::string& message);
