@@ -24,6 +24,9 @@ namespace {
 /// A worker with less than this waiting is not worth a recall: the answer takes as long.
 constexpr Duration kShortestRecall = std::chrono::milliseconds(2);
 constexpr std::size_t kLargestTicketBytes = 1 << 20;
+/// A worker where more attempts than this wait for others gets no work ahead: each of them is a thread or a process,
+/// and what it has ahead would become another before what they wait for has its turn.
+constexpr std::uint32_t kMostWaiting = 64;
 
 }  // namespace
 
@@ -377,7 +380,8 @@ void Scheduler::dispatch() {
   while (!ready_.empty() && !loads_.empty()) {
     const WorkerId id = loads_.begin()->second;
     const Worker& worker = workers_.at(id);
-    const std::uint64_t room = std::uint64_t{worker.num_slots} * (1 + credit_per_slot());
+    const std::uint32_t credit = worker.num_waiting <= kMostWaiting ? credit_per_slot() : 0;
+    const std::uint64_t room = std::uint64_t{worker.num_slots} * (1 + credit);
     if (worker.load() >= room) return;
     std::uint64_t chunk = 1;
     if (worker.load() >= worker.num_slots)

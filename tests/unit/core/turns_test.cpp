@@ -173,3 +173,25 @@ TEST_CASE("the master knows whether a worker has nothing to do") {
     (void)scheduler.handle(event::WorkerReported{WorkerId(1), {}, {success({TaskId(task), 1}, 10ms)}, {}, 0}, Time{});
   CHECK(scheduler.has_idle_slots());
 }
+
+TEST_CASE("a worker where many attempts wait gets a task for a free slot, and none ahead") {
+  Policy policy;
+  policy.credit.fixed_per_slot = 100;
+  Scheduler scheduler(policy);
+  (void)scheduler.handle(event::GroupFormed{GroupSource::world, 1, ""}, Time{});
+  (void)scheduler.handle(event::WorkerAnnounced{WorkerId(1), "here", 1, 1}, Time{});
+  (void)scheduler.handle(
+      event::TasksSubmitted{OwnerId(0), std::vector<TaskSpec>(500, spec_of("x", kNormalPriority, 0))}, Time{});
+  const auto num_held = [&] { return scheduler.workers().at(0).num_held; };
+  const auto wait = [&](std::uint32_t num) {
+    (void)scheduler.handle(event::WorkerReported{WorkerId(1), {}, {}, {}, num}, Time{});
+  };
+  CHECK(num_held() == 101);
+  wait(64);
+  CHECK(num_held() == 101 + 64);
+  wait(65);
+  CHECK(num_held() == 101 + 64);
+  wait(101 + 64);
+  CHECK(num_held() == 101 + 65);
+  CHECK(scheduler.check_invariants().empty());
+}
