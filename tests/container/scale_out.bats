@@ -58,3 +58,26 @@ since() { awk -v from="$1" -v to="$2" 'BEGIN { printf "%.1f s\n", to - from }'; 
   each_has_one_record 60
   [ "$(query "SELECT count(*) FROM attempts WHERE outcome <> 'exited'")" = 0 ]
 }
+
+# on_host NAME ROLE: as `container`, without a network of its own.
+on_host() {
+  docker run --detach --label "$farm" --name "$farm-$1" --network host --hostname "$1" \
+    --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges \
+    --volume "$PWD/keys:/run/secrets:ro" --volume "$PWD/input:/input:ro" --volume "$PWD/logs:/var/log/drover" \
+    --volume "$PWD/run:/var/lib/drover" --env DROVER_MASTER=127.0.0.1 --env DROVER_SSH_PORT=$((20000 + $$ % 10000)) \
+    --env DROVER_POPULATION=2 --env DROVER_HEARTBEAT=500ms --env DROVER_LEASE=3s "$image" "$2" >/dev/null
+}
+
+@test "several groups on one host, on its own network" {
+  batch 300 0.1
+  on_host master master
+  on_host w1 worker
+  on_host w2 worker
+  for worker in w1 w2; do waits_for has_run "$worker" 1; done
+  docker kill "$farm-w1" >/dev/null
+  on_host w3 worker
+  waits_for has_run w3 1
+  ends master 0
+  for worker in w2 w3; do ends "$worker" 0; done
+  each_has_one_record 300
+}
