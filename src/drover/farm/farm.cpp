@@ -19,6 +19,8 @@ namespace drover {
 
 namespace {
 
+/// A wait that is longer leaves the slot of the task to others.
+constexpr auto kShortWait = std::chrono::milliseconds(5);
 /// In front of the arguments: they are those of drover, and after `--` come the program's.
 constexpr const char* kDroverMark = "--drover";
 
@@ -160,10 +162,16 @@ runtime::CallPtr Submitter::submit_bytes(const std::string& name, std::string ar
   spec.timeout = options.timeout;
   std::vector<runtime::CallPtr> after;
   for (const AnyFuture& future : options.after) after.push_back(future.call());
-  if (runtime::CallPtr call = board_->try_submit(spec, after)) return call;
+  if (runtime::CallPtr call = board_->try_submit(spec, after, tally_)) return call;
   // What makes room may need the slot of this task.
   const exec::FunctionExecutor::WaitScope waits;
-  return board_->submit(std::move(spec), after);
+  return board_->submit(std::move(spec), after, tally_);
+}
+
+void Submitter::hand_in() {
+  if (board_->wait_until_taken(*tally_, kShortWait)) return;
+  const exec::FunctionExecutor::WaitScope waits;
+  (void)board_->wait_until_taken(*tally_);
 }
 
 // --- waiting ----------------------------------------------------------------------------------

@@ -118,6 +118,8 @@ class Submitter {
   /// `depth`: of its tasks.
   Submitter(std::shared_ptr<runtime::CallBoard> board, std::uint8_t priority, std::uint16_t depth)
       : board_(std::move(board)), priority_(priority), depth_(depth) {}
+  /// Waits until all that was submitted is on its way.
+  void hand_in();
   ~Submitter() = default;
 
   /// Where its tasks are handed in.
@@ -148,6 +150,7 @@ class Submitter {
   std::shared_ptr<runtime::CallBoard> board_;
   std::uint8_t priority_;
   std::uint16_t depth_;
+  runtime::CallTallyPtr tally_ = std::make_shared<runtime::CallTally>();
 };
 
 /// What map() gives: a range for a single pass.

@@ -28,6 +28,10 @@ class TaskContext : public Submitter {
  public:
   /// For the farm.
   TaskContext(std::shared_ptr<runtime::CallBoard> board, const exec::FunctionCall& call, const WorkerState& state);
+  /// The tasks that it made go before its end.
+  ~TaskContext() { hand_in(); }
+  TaskContext(const TaskContext&) = delete;
+  TaskContext& operator=(const TaskContext&) = delete;
 
   /// The number of the task in its run, from 1.
   [[nodiscard]] std::uint64_t task() const { return call_.attempt.task.value; }

@@ -43,20 +43,28 @@ CallBoard::~CallBoard() {
 
 // --- for those who submit ---------------------------------------------------------------------
 
-CallPtr CallBoard::submit(core::TaskSpec spec, std::span<const CallPtr> after) {
+CallPtr CallBoard::submit(core::TaskSpec spec, std::span<const CallPtr> after, CallTallyPtr tally) {
   std::unique_lock lock(mutex_);
   taken_.wait(lock, [this] { return has_room_locked(); });
-  return submit_locked(std::move(spec), after);
+  return submit_locked(std::move(spec), after, std::move(tally));
 }
 
-CallPtr CallBoard::try_submit(core::TaskSpec& spec, std::span<const CallPtr> after) {
+CallPtr CallBoard::try_submit(core::TaskSpec& spec, std::span<const CallPtr> after, CallTallyPtr tally) {
   const std::lock_guard lock(mutex_);
-  return has_room_locked() ? submit_locked(std::move(spec), after) : nullptr;
+  return has_room_locked() ? submit_locked(std::move(spec), after, std::move(tally)) : nullptr;
 }
 
-CallPtr CallBoard::add(core::TaskSpec spec) {
+CallPtr CallBoard::add(core::TaskSpec spec, CallTallyPtr tally) {
   const std::lock_guard lock(mutex_);
-  return submit_locked(std::move(spec), {});
+  return submit_locked(std::move(spec), {}, std::move(tally));
+}
+
+bool CallBoard::wait_until_taken(const CallTally& tally, std::optional<core::Duration> limit) {
+  std::unique_lock lock(mutex_);
+  const auto is_taken = [&] { return is_closed_ || tally.num_queued == 0; };
+  if (limit) return taken_.wait_for(lock, *limit, is_taken);
+  taken_.wait(lock, is_taken);
+  return true;
 }
 
 bool CallBoard::has_room() {
@@ -68,9 +76,10 @@ bool CallBoard::has_room_locked() const {
   return is_closed_ || num_queued_ < kMostQueued;
 }
 
-CallPtr CallBoard::submit_locked(core::TaskSpec spec, std::span<const CallPtr> after) {
+CallPtr CallBoard::submit_locked(core::TaskSpec spec, std::span<const CallPtr> after, CallTallyPtr tally) {
   auto call = std::make_shared<Call>();
   call->spec = std::move(spec);
+  call->tally = std::move(tally);
   call->number = ++last_number_;
   open_.emplace(call->number, call);
   if (is_closed_) {
@@ -97,6 +106,7 @@ CallPtr CallBoard::submit_locked(core::TaskSpec spec, std::span<const CallPtr> a
 void CallBoard::enqueue(const CallPtr& call) {
   call->state = Call::State::queued;
   queued_[call->spec.priority].push_back(call);
+  if (call->tally) ++call->tally->num_queued;
   if (num_queued_++ == 0) signal();
 }
 
@@ -210,6 +220,7 @@ std::vector<CallBoard::Submitted> CallBoard::take_submitted(std::size_t max) {
     for (; !calls.empty() && submitted.size() < max; calls.pop_front()) {
       Call& call = *calls.front();
       --num_queued_;
+      if (call.tally) --call.tally->num_queued;
       if (call.state == Call::State::ended) continue;
       call.state = Call::State::taken;
       submitted.push_back({call.number, std::move(call.spec)});

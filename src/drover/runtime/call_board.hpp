@@ -44,6 +44,14 @@ struct CallProgress {
   std::string text;
 };
 
+/// Counts the tasks of one who submits that the loop has yet to take. Belongs to the board.
+class CallTally {
+ private:
+  friend class CallBoard;
+  std::size_t num_queued = 0;
+};
+using CallTallyPtr = std::shared_ptr<CallTally>;
+
 /// A task as its submitter holds it. Its fields belong to the board.
 class Call {
  private:
@@ -59,6 +67,7 @@ class Call {
   std::uint32_t num_blockers = 0;
   std::uint64_t number = 0;
   core::TaskSpec spec;  ///< until it is taken
+  CallTallyPtr tally;
   CallProgress progress;
   CallEnd end;
   std::vector<std::function<void()>> then;
@@ -77,10 +86,12 @@ class CallBoard {
 
   /// Hands a task in, once all of `after` have succeeded; if one does not, it ends as cancelled. Waits
   /// while the loop has too many to take. When the run is over, the task has ended as stopped.
-  [[nodiscard]] CallPtr submit(core::TaskSpec spec, std::span<const CallPtr> after = {});
+  [[nodiscard]] CallPtr submit(core::TaskSpec spec, std::span<const CallPtr> after = {}, CallTallyPtr tally = {});
 
   /// The same without waiting: none, and `spec` as it was, while the loop has too many to take.
-  [[nodiscard]] CallPtr try_submit(core::TaskSpec& spec, std::span<const CallPtr> after = {});
+  [[nodiscard]] CallPtr try_submit(core::TaskSpec& spec, std::span<const CallPtr> after = {}, CallTallyPtr tally = {});
+  /// Waits until the loop has taken what the tally counts; false if it has not within the limit.
+  bool wait_until_taken(const CallTally& tally, std::optional<core::Duration> limit = {});
 
   /// The task is not wanted any more: it ends as cancelled unless it ends before.
   void cancel(const CallPtr& call);
@@ -113,7 +124,7 @@ class CallBoard {
   /// Whether there are less tasks to take than those who submit have to wait for.
   [[nodiscard]] bool has_room();
   /// Submits whether there is room or not.
-  [[nodiscard]] CallPtr add(core::TaskSpec spec);
+  [[nodiscard]] CallPtr add(core::TaskSpec spec, CallTallyPtr tally = {});
 
   struct Submitted {
     std::uint64_t number = 0;  ///< of the call, by which its end is told
@@ -148,7 +159,7 @@ class CallBoard {
  private:
   void make_event();
   [[nodiscard]] bool has_room_locked() const;
-  [[nodiscard]] CallPtr submit_locked(core::TaskSpec spec, std::span<const CallPtr> after);
+  [[nodiscard]] CallPtr submit_locked(core::TaskSpec spec, std::span<const CallPtr> after, CallTallyPtr tally);
   void cancel_locked(const CallPtr& call);
   void enqueue(const CallPtr& call);
   void end_locked(const CallPtr& call, CallEnd end);

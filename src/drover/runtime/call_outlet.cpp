@@ -10,11 +10,10 @@ constexpr std::uint64_t kMostCallsInMessage = 1024;
 
 }  // namespace
 
-bool CallOutlet::push(Amount amount) {
+bool CallOutlet::push() {
   bool was_active = false;
   while (true) {
-    const std::uint64_t room = wire::kCallWindow - std::min(num_unacknowledged_, wire::kCallWindow);
-    const std::uint64_t most = amount == Amount::all ? kMostCallsInMessage : std::min(room, kMostCallsInMessage);
+    const std::uint64_t most = std::min(wire::kCallWindow - num_unacknowledged_, kMostCallsInMessage);
     if (most == 0) break;
     wire::Submit submit;
     for (CallBoard::Submitted& call : board_.take_submitted(most))

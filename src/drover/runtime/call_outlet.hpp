@@ -12,7 +12,7 @@
 namespace drover::runtime {
 
 /// For one thread at a time. There are never more tasks on their way than the other side has said that it has room
-/// for, but for those of a function that ends: those who submit more wait at the board.
+/// for: those who submit more wait at the board.
 class CallOutlet {
  public:
   using Send = std::function<void(const wire::Message& message)>;
@@ -20,9 +20,8 @@ class CallOutlet {
   /// The board outlives it.
   CallOutlet(CallBoard& board, Send send) : board_(board), send_(std::move(send)) {}
 
-  enum class Amount : std::uint8_t { as_there_is_room, all };
-  /// Sends what there is. Whether there was anything.
-  bool push(Amount amount = Amount::as_there_is_room);
+  /// Sends what there is, tasks as far as there is room. Whether there was anything.
+  bool push();
 
   /// The other side has room for so many more.
   void acknowledge(const wire::SubmitAck& ack);

@@ -191,7 +191,11 @@ void IsolatedFunctions::poll(core::Time now, exec::AttemptHandler& handler) {
   expire(now);
   for (auto it = attempts_.begin(); it != attempts_.end();) {
     Attempt& attempt = it->second;
-    if (attempt.exit && hear(it->first, attempt, handler)) {
+    const bool is_over = attempt.exit && hear(it->first, attempt, handler);
+    // The tasks that it made go before its end.
+    const bool is_handed_in = !is_over || calls_.wait_until_taken(*attempt.tally, core::Duration::zero());
+    if (!is_handed_in) set_waiting(attempt, true, handler);
+    if (is_over && is_handed_in) {
       handler.on_ended(result_of(attempt, now));
       if (attempt.is_active) --num_active_;
       if (attempt.slot != 0) free_slots_.insert(attempt.slot);
@@ -262,7 +266,7 @@ void IsolatedFunctions::set_waiting(Attempt& attempt, bool is_waiting, exec::Att
 void IsolatedFunctions::submit(std::uint64_t number, Attempt& attempt, wire::Submit& submit) {
   attempt.num_unacknowledged += submit.calls.size();
   for (wire::SubmittedCall& submitted : submit.calls) {
-    const CallPtr call = calls_.add(std::move(submitted.spec));
+    const CallPtr call = calls_.add(std::move(submitted.spec), attempt.tally);
     attempt.calls.emplace(submitted.number, call);
     calls_.then(call, [inbox = inbox_, number, task = submitted.number] {
       const std::lock_guard lock(inbox->mutex);

@@ -57,8 +57,9 @@ class IsolatedFunctions final : public exec::FunctionRunner {
     std::optional<core::AttemptResult> result;  ///< its own word
     std::optional<exec::Zygote::Exit> exit;     ///< its process has ended
     std::map<std::uint64_t, CallPtr> calls;     ///< the tasks that it made, by its own numbers
-    std::uint64_t num_unacknowledged = 0;       ///< of those, since the last SubmitAck
-    std::vector<wire::Fetch> fetches;           ///< what it wants of values, not answered yet
+    CallTallyPtr tally = std::make_shared<CallTally>();
+    std::uint64_t num_unacknowledged = 0;  ///< of those, since the last SubmitAck
+    std::vector<wire::Fetch> fetches;      ///< what it wants of values, not answered yet
   };
   using Attempts = std::map<std::uint64_t, Attempt>;  ///< by the number of the process
   /// The ends of tasks that functions made: filled on the board's thread.

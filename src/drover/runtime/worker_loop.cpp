@@ -171,15 +171,12 @@ void WorkerLoop::take_signals() {
 
 void WorkerLoop::poll_attempts() {
   const std::uint64_t budget = output_window_ - std::min(output_window_, num_unacknowledged_);
+  // A function has not ended before the tasks that it made have been taken here.
+  if (outlet_ && machine_) was_active_ = outlet_->push() || was_active_;
   // Not the time at which the turn began: attempts may have started since.
   if (executor_) executor_->poll(now(), budget, *this);
   if (functions_) functions_->poll(now(), *this);
-  std::vector<core::AttemptResult> ended = departure_.settle(now());
-  // The tasks that a function made go before its end.
-  if (outlet_ && machine_)
-    was_active_ =
-        outlet_->push(ended.empty() ? CallOutlet::Amount::as_there_is_room : CallOutlet::Amount::all) || was_active_;
-  for (core::AttemptResult& result : ended)
+  for (core::AttemptResult& result : departure_.settle(now()))
     attempt_events_.emplace_back(core::worker_event::AttemptEnded{std::move(result)});
   if (attempt_events_.empty()) return;
   was_active_ = true;

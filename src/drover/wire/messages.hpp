@@ -69,7 +69,7 @@ struct Submit {
   friend bool operator==(const Submit&, const Submit&) = default;
 };
 
-/// Tasks that may be on their way without an acknowledgement, but for those of a task that ends.
+/// Tasks that may be on their way without an acknowledgement.
 inline constexpr std::uint64_t kCallWindow = 4096;
 
 /// These tasks of the worker's are not wanted any more.

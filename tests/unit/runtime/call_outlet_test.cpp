@@ -68,16 +68,20 @@ TEST_CASE("no more tasks leave than there is room for") {
   CHECK(f.num_sent == wire::kCallWindow + 100);
 }
 
-TEST_CASE("the tasks of one that ends leave all the same, and the room is owed") {
+TEST_CASE("a tally tells when what one has submitted is on its way") {
   Fixture f;
-  f.submit(wire::kCallWindow + 500);
-  CHECK(f.outlet.push(runtime::CallOutlet::Amount::all));
-  CHECK(f.num_sent == wire::kCallWindow + 500);
-  f.submit(1);
-  f.outlet.acknowledge({500});
-  CHECK_FALSE(f.outlet.push());
+  const auto tally = std::make_shared<runtime::CallTally>();
+  CHECK(f.board.wait_until_taken(*tally, core::Duration::zero()));
+  f.submit(wire::kCallWindow);
+  (void)f.board.add({}, tally);
+  CHECK(f.outlet.push());
+  CHECK_FALSE(f.board.wait_until_taken(*tally, core::Duration::zero()));
   f.outlet.acknowledge({1});
   CHECK(f.outlet.push());
+  CHECK(f.board.wait_until_taken(*tally));
+  (void)f.board.add({}, tally);
+  f.board.close("over");
+  CHECK(f.board.wait_until_taken(*tally));
 }
 
 TEST_CASE("those who submit wait for room at the board, those who must not wait do not") {
