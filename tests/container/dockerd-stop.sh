@@ -15,4 +15,6 @@ if [ -s "$dir/dockerd.pid" ]; then
   kill -KILL "$dockerd" 2>/dev/null || true
 fi
 if [ -s "$dir/bridge" ]; then ip link delete "$(<"$dir/bridge")"; fi
+# A container on the host's network leaves a mount of its name space behind.
+if mountpoint -q "$dir/exec/netns/default"; then umount "$dir/exec/netns/default"; fi
 rm -rf "$dir"
