@@ -432,6 +432,12 @@ void floods(drover::Session& session, const Tasks& tasks, const std::string& scr
   expect(num_accepted < most, "no more is taken: " + std::to_string(num_accepted));
   expect(!floods[0].is_ready() && !floods[1].is_ready(), "those who submit wait");
   std::ofstream(scratch + "/begin").put('\n');
+  std::uint64_t most_held = 0;
+  while (!floods[0].is_ready() || !floods[1].is_ready()) {
+    most_held = std::max(most_held, session.status().counts.unfinished());
+    std::this_thread::sleep_for(10ms);
+  }
+  expect(most_held < most, "the bound holds while others end: " + std::to_string(most_held));
   for (const auto& flood : floods) flood.get();
   (void)comes_true([&] { return session.status().counts.unfinished() == 0; }, 60s);
   expect(session.status().counts.succeeded == 2 * kNum + 2, "all are executed");

@@ -41,6 +41,7 @@ class IsolatedCall {
     std::cout.flush();
     (void)std::fflush(nullptr);
     const std::lock_guard lock(sending_);
+    outlet_.push();  // what it said last goes before its end
     stream_.send_all(wire::Report{{}, {}, {std::move(result)}, {}, 0});
   }
 
