@@ -8,7 +8,7 @@ namespace drover::core {
 namespace {
 
 /// How much work is started ahead, in time.
-constexpr Duration kAhead = std::chrono::milliseconds(1);
+constexpr Duration kAhead = std::chrono::milliseconds(4);
 /// Of what takes longer than that, but no longer than this, one is: its slot need not wait for us in between.
 constexpr Duration kLongestAhead = std::chrono::milliseconds(20);
 /// Weight of the newest runtime in the moving mean, as a divisor.
@@ -154,6 +154,11 @@ void WorkerMachine::settle() {
   if (!is_draining_ || !running_.empty()) return;
   has_left_ = true;
   out_.push_back(worker_command::Leave{});
+}
+
+Duration WorkerMachine::work_ahead() const {
+  const auto num_ahead = static_cast<Duration::rep>(queue_.size() + ahead_.size());
+  return mean_runtime_.value_or(Duration::zero()) * num_ahead / policy_.num_slots;
 }
 
 Time WorkerMachine::next_deadline() const {

@@ -107,7 +107,9 @@ class WorkerMachine {
   /// When to call with `Ticked` at the latest, if nothing else happens before.
   [[nodiscard]] Time next_deadline() const;
 
-  [[nodiscard]] std::size_t num_queued() const { return queue_.size(); }
+  /// Time for which the slots have work beyond what they execute: no message is more urgent than that.
+  [[nodiscard]] Duration work_ahead() const;
+
   [[nodiscard]] std::size_t num_running() const { return running_.size(); }
   [[nodiscard]] bool is_draining() const { return is_draining_; }
 

@@ -58,6 +58,8 @@ struct FunctionExecutor::Pool : std::enable_shared_from_this<Pool> {
     Change change{};
   };
   std::vector<News> news;
+  bool is_news_urgent = false;
+  bool is_called = false;  ///< the executor, to take the news
   std::set<std::uint32_t> free_slots;
   std::uint32_t num_slots = 1;
   std::uint32_t first_job_slot = 1;
@@ -73,6 +75,7 @@ struct FunctionExecutor::Pool : std::enable_shared_from_this<Pool> {
   void release(Job& job);
   void call_thread();
   void note(const std::shared_ptr<Job>& job, Change change);
+  void call_executor();
 };
 
 FunctionExecutor::FunctionExecutor(std::shared_ptr<const FunctionTable> functions, const core::ExecProfile& profile,
@@ -157,7 +160,15 @@ void FunctionExecutor::Pool::call_thread() {
 
 void FunctionExecutor::Pool::note(const std::shared_ptr<Job>& job, Change change) {
   news.push_back({job, change});
-  if (news.size() > 1) return;  // the other side has been called already
+  if (change != Change::ended) is_news_urgent = true;
+  call_executor();
+}
+
+/// Once there is nothing left to begin, so that there will be again before it is missed; what ends until then
+/// is told all at once.
+void FunctionExecutor::Pool::call_executor() {
+  if (is_called || news.empty() || (!waiting.empty() && !is_news_urgent)) return;
+  is_called = true;
   const std::uint64_t one = 1;
   (void)!::write(event.get(), &one, sizeof one);
 }
@@ -171,6 +182,7 @@ void FunctionExecutor::serve(const std::shared_ptr<Pool>& pool) {
     if (pool->is_over) break;
     const std::shared_ptr<Job> job = pool->begin();
     pool->call_thread();
+    pool->call_executor();
     lock.unlock();
     current() = {pool.get(), job, {}};
     execute(*pool, *job);
@@ -240,11 +252,13 @@ std::optional<core::Time> FunctionExecutor::next_deadline() const {
 
 void FunctionExecutor::poll(core::Time now, AttemptHandler& handler) {
   std::uint64_t count = 0;
-  if (::read(pool_->event.get(), &count, sizeof count) > 0) {
+  (void)!::read(pool_->event.get(), &count, sizeof count);
+  {
     std::vector<Pool::News> news;
     {
       const std::lock_guard lock(pool_->mutex);
       news.swap(pool_->news);
+      pool_->is_news_urgent = pool_->is_called = false;
     }
     for (const auto& [job, change] : news) {
       const auto found = attempts_.find(job->assignment.attempt);

@@ -26,7 +26,6 @@ constexpr core::Duration kInterval = 5ms;
 constexpr core::Duration kIntervalOff = 1s;
 /// Commits take at most one part in so many of the time.
 constexpr int kPartsForCommits = 4;
-constexpr int kPartsInHurry = 2;
 /// More facts than this are committed whatever the time.
 constexpr std::size_t kMostWaiting = 50'000;
 /// Bytes that wait for being written to a file, while it is repaired.
@@ -216,19 +215,18 @@ std::vector<Turn> SqliteJournal::commit(core::Time now) {
   if (!try_commit()) {
     if (!locked_since_) locked_since_ = now;
     if (now - *locked_since_ > kLockPatience) throw locked_error();
-    due_ = soonest_ = now + kInterval;
+    due_ = now + kInterval;
     return take_unsafe();
   }
   locked_since_.reset();
   const core::Duration interval = durability_ == Durability::off ? kIntervalOff : kInterval;
   const core::Duration took = Steady::now() - began;
   due_ = now + std::max<core::Duration>(interval, kPartsForCommits * took);
-  soonest_ = now + kPartsInHurry * took;
   return take_committed();
 }
 
 void SqliteJournal::hurry() {
-  if (durability_ != Durability::off) due_ = std::min(due_, soonest_);
+  if (durability_ != Durability::off && !locked_since_) due_ = core::Time{};
 }
 
 std::vector<Turn> SqliteJournal::flush() {

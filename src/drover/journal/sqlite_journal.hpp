@@ -110,7 +110,6 @@ class SqliteJournal final : public Journal {
   std::size_t num_given_back_ = 0;  ///< of those that wait; only with Durability::off
   core::WallMicros last_at_;        ///< of the last turn
   core::Time due_{};
-  core::Time soonest_{};  ///< a commit that is wanted in a hurry
   std::optional<core::Time> locked_since_;
   std::function<void()> sync_;
 };

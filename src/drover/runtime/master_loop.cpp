@@ -27,8 +27,8 @@ constexpr std::size_t kMostUnsafe = 200'000;
 /// How often observers hear from a loop that has nothing to do.
 constexpr core::Duration kLongestTurn = 200ms;
 /// A message waits for a look no longer than this, nor than this part of the work that workers have in hand.
-constexpr core::Duration kMostSlack = 1ms;
-constexpr core::Duration::rep kWorkParts = 32;
+constexpr core::Duration kMostSlack = 5ms;
+constexpr core::Duration::rep kWorkParts = 8;
 /// How long attempts may go on executing once the run is to move to a new MPI job.
 constexpr core::Duration kRolloverPatience = 30s;
 /// How long workers may take to leave, beyond what ending their commands takes.
@@ -356,12 +356,14 @@ void MasterLoop::commit() {
   if (!outputs.empty()) ports_.results.keep_outputs(outputs);
   if (!outbox.facts.empty()) {
     num_unsafe_facts_ += outbox.facts.size();
+    num_unsafe_deliveries_ += deliveries.size();
     unsafe_.push_back(std::move(deliveries));
     ports_.journal.record({std::move(outbox.facts), wall_now()});
   }
   for (core::Command& command : outbox.commands) std::visit([this](auto& c) { perform(c); }, command);
   // Code that waits for results makes the next tasks of them.
-  if (ports_.functions != nullptr && !was_active_ && scheduler_.has_idle_slots()) ports_.journal.hurry();
+  if (ports_.functions != nullptr && num_unsafe_deliveries_ > 0 && !was_active_ && scheduler_.has_idle_slots())
+    ports_.journal.hurry();
   release(ports_.journal.commit(now_));
 }
 
@@ -372,6 +374,7 @@ void MasterLoop::release(const std::vector<journal::Turn>& turns) {
   unsafe_.erase(unsafe_.begin(), end);
   for (std::size_t i = 0; i < turns.size(); ++i) {
     num_unsafe_facts_ -= turns[i].facts.size();
+    num_unsafe_deliveries_ -= consequences[i].size();
     for (Observer* observer : ports_.observers) observer->on_facts(turns[i].facts, turns[i].at);
     for (const core::command::Deliver& delivery : consequences[i]) ports_.results.deliver(delivery);
   }
@@ -465,10 +468,12 @@ void MasterLoop::wait() {
   const core::Time deadline = std::min({scheduler_.next_deadline(), now_ + kLongestTurn, now_ + options_.heartbeat,
                                         ports_.journal.next_commit().value_or(core::Time::max()),
                                         ports_.recruiter.next_deadline(now).value_or(core::Time::max())});
+  const core::Duration slack = std::min(scheduler_.work_ahead() / kWorkParts, kMostSlack);
+  // With work ahead, input that comes now need not be taken at once: better much of it in one turn.
+  const bool is_input_urgent = is_input_waiting_ && slack == core::Duration::zero();
   std::vector<int> fds = ports_.recruiter.fds();
   fds.insert(fds.end(), {ports_.signals.fd(), processes_.fd(), ports_.desk.fd(),
-                         is_input_waiting_ ? ports_.source.wait_fd() : -1});
-  const core::Duration slack = std::min(scheduler_.work_ahead() / kWorkParts, kMostSlack);
+                         is_input_urgent ? ports_.source.wait_fd() : -1});
   waiter_.wait(fds, now, deadline, ports_.transport.is_receiving() ? core::Duration::zero() : slack);
 }
 

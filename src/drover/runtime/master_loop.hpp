@@ -161,6 +161,7 @@ class MasterLoop {
   core::Outbox outbox_;
   std::deque<Consequences> unsafe_;  ///< of each turn that the journal has not made safe
   std::size_t num_unsafe_facts_ = 0;
+  std::size_t num_unsafe_deliveries_ = 0;
   std::map<core::WorkerId, WorkerLink> links_;
   std::string pid_scope_;
   ProcessWatch processes_;

@@ -20,8 +20,9 @@ using namespace std::chrono_literals;
 /// Output is sent in pieces of about this size, and at the latest with the next report.
 constexpr std::size_t kOutputMessageBytes = 256U << 10;
 constexpr core::Duration kLongestTurn = 1s;
-/// How long a message from the master may wait for a look while there is work in hand.
-constexpr core::Duration kSlack = 1ms;
+/// A message from the master waits for a look no longer than this, nor than this part of the work in hand.
+constexpr core::Duration kMostSlack = 5ms;
+constexpr core::Duration::rep kWorkParts = 8;
 /// More output than this on its way moves only while one looks.
 constexpr std::uint64_t kLargeOutput = 64U << 10;
 /// How long the last words may take to leave.
@@ -276,10 +277,11 @@ void WorkerLoop::wait() {
   // With the window full, output that waits in pipes must not keep us from sleeping.
   const bool is_window_full = num_unacknowledged_ >= output_window_;
   // With work in hand and no large output on its way, nothing that the master may say is urgent.
-  const bool is_supplied = machine_ && machine_->num_queued() > 0 && num_unacknowledged_ < kLargeOutput;
+  core::Duration slack{};
+  if (machine_ && num_unacknowledged_ < kLargeOutput) slack = std::min(machine_->work_ahead() / kWorkParts, kMostSlack);
   waiter_.wait({executor_ && !is_window_full ? executor_->fd() : -1, functions_ ? functions_->fd() : -1, signals_.fd(),
                 outlet_ ? outlet_->fd() : -1, calls_ != nullptr ? calls_->shelf().fd() : -1},
-               now, deadline, is_supplied ? kSlack : core::Duration::zero());
+               now, deadline, slack);
 }
 
 void WorkerLoop::flush() {
