@@ -160,6 +160,7 @@ class Farm {
   }
 
   void add(const std::string& name, Body body);
+  void add_body(const std::string& name, Body body);
   void set_worker_start(std::function<WorkerState()> make_state);
   int run_session(const SessionBody& session);
 

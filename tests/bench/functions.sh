@@ -16,6 +16,7 @@ for workers in 1 2 4; do
     "$(mpirun -n $((workers + 1)) --oversubscribe --bind-to none --mca btl self,vader "$PINGPONG_BASELINE" "$num" 2>/dev/null)"
   printf '  %-28s %s\n' "drover --prefetch 0" "$("$FUNCTIONS_FARM" -j "$workers" --prefetch 0 empty $((num / 10)))"
   printf '  %-28s %s\n' "drover" "$("$FUNCTIONS_FARM" -j "$workers" empty "$num")"
+  printf '  %-28s %s\n' "drover, 1000 calls a task" "$("$FUNCTIONS_FARM" -j "$workers" chunks $((num * 100)))"
 done
 echo "2 workers: wall time against work (half of it is ideal)"
 printf '  %-28s %s\n' "2000 tasks of 1 ms" "$("$FUNCTIONS_FARM" -j 2 spin 2000 1000)"

@@ -1,5 +1,6 @@
-// What the farm makes of N tasks of a function: `functions_farm [drover's options] empty|spin|single N [MICROSECONDS]`.
-// Prints tasks a second, the share of the workers' time that went into tasks, or the latency of a task.
+// What the farm makes of N tasks of a function: `functions_farm [drover's options] empty|chunks|spin|single N
+// [MICROSECONDS]`. Prints tasks a second, the share of the workers' time that went into tasks, or the latency of a
+// task.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -38,7 +39,7 @@ int main(int argc, char** argv) {
   const int num = argc > 2 ? std::atoi(argv[2]) : 10'000;
   const int microseconds = argc > 3 ? std::atoi(argv[3]) : 1000;
 
-  return farm.run([&](drover::Session& session) {
+  return farm.run([&](drover::Session& session) -> int {
     session.submit(empty, 0).get();  // the workers are there
     const auto begin = Clock::now();
     if (mode == "single") {
@@ -54,9 +55,17 @@ int main(int argc, char** argv) {
            session.map(spinning, std::views::iota(0, num) | std::views::transform([&](int) { return microseconds; })))
         result.get();
       std::printf("%.4f s for %.4f s of work\n", seconds_since(begin), num * microseconds * 1e-6);
+    } else if (mode == "chunks") {
+      constexpr int kChunk = 1000;
+      long sum = 0;
+      for (auto& chunk : session.map_chunks(empty, std::views::iota(0, num), kChunk))
+        for (const int result : chunk.get()) sum += result;
+      if (sum != long{num} * (num - 1) / 2) return 1;
+      std::printf("%.0f /s\n", num / seconds_since(begin));
     } else {
       for (auto& result : session.map(empty, std::views::iota(0, num))) result.get();
       std::printf("%.0f /s\n", num / seconds_since(begin));
     }
+    return 0;
   });
 }

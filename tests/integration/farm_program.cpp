@@ -283,6 +283,37 @@ void maps(drover::Session& session, const Tasks& tasks, const std::string&) {
   for (auto& result : session.map(tasks.flaky, pairs)) expect(!result.is_valid(), "an empty range has no results");
 }
 
+void chunks(drover::Session& session, const Tasks& tasks, const std::string& scratch) {
+  int num = 0;
+  for (auto& chunk : session.map_chunks(tasks.square, std::views::iota(0, 1000), 7, {.window = 16})) {
+    expect(chunk.first() == static_cast<std::size_t>(num), "chunks are in order");
+    expect(chunk.size() == (num == 994 ? 6 : 7), "the last chunk has what is left");
+    for (const int result : chunk.get()) expect(result == num * num, "each call has its own result"), ++num;
+  }
+  expect(num == 1000, "there is a result for each argument");
+  expect(session.status().counts.succeeded == 143, "a chunk is one task");
+
+  const auto argument = [&](int i) { return std::tuple(i == 15 ? scratch + "/dead in a chunk" : scratch, i); };
+  num = 0;
+  for (auto& chunk : session.map_chunks(tasks.deadly, std::views::iota(0, 30) | std::views::transform(argument), 10))
+    for (const int result : chunk.get()) expect(result == num++, "a chunk is executed again when a worker dies");
+  expect(num == 30, "a death costs no result");
+
+  const auto movable = [](int i) { return std::make_unique<Reading>(Reading{std::to_string(i), {}}); };
+  for (auto& chunk : session.map_chunks(tasks.shout, std::views::iota(0, 3) | std::views::transform(movable), 3))
+    expect(chunk.get().back()->name == "2!", "what can only be moved arrives in a chunk");
+
+  const std::vector<std::string> marks{scratch + "/one", scratch + "/two"};
+  for (auto& chunk : session.map_chunks(tasks.touch, marks, 2)) chunk.get();
+  expect(std::filesystem::exists(marks[1]), "calls without a result are executed");
+
+  for (auto& chunk : session.map_chunks(tasks.refuse, std::views::iota(5, 7), 2))
+    expect(text_of<drover::TaskFailed>("a chunk with a call that throws", [&] { chunk.get(); }) == "not 5",
+           "a chunk fails as the first of its calls that does");
+  for (auto& chunk : session.map_chunks(tasks.square, std::vector<int>{}, 3))
+    expect(chunk.size() > 0, "an empty range has no chunks");
+}
+
 void futures(drover::Session& session, const Tasks& tasks, const std::string&) {
   std::vector<drover::Future<int>> some{session.submit(tasks.sleep, 60'000), session.submit(tasks.square, 3)};
   expect(session.wait_any(some) == 1, "the quick one is there first");
@@ -545,6 +576,7 @@ void broadcasts(drover::Session& session, const Tasks& tasks, const std::string&
 using Scenario = void (*)(drover::Session&, const Tasks&, const std::string&);
 const std::map<std::string, Scenario> kScenarios{{"values", values},
                                                  {"maps", maps},
+                                                 {"chunks", chunks},
                                                  {"futures", futures},
                                                  {"failures", failures},
                                                  {"deaths", deaths},

@@ -13,6 +13,7 @@
 #include "drover/cli/program_command.hpp"
 #include "drover/core/outcome.hpp"
 #include "drover/exec/function_executor.hpp"
+#include "drover/farm/chunk.hpp"
 #include "drover/transport/mpi_session.hpp"
 
 namespace drover {
@@ -96,6 +97,18 @@ Farm::~Farm() = default;
 void Farm::add(const std::string& name, Body body) {
   if (name.empty() || name.find('\0') != std::string::npos)
     throw UsageError("a task needs a name, without NUL, by which every process knows it");
+  add_body(name, body);
+  add_body(detail::chunk_name(name), [body = std::move(body)](std::string_view argument, TaskContext& context) {
+    std::string results;
+    while (!argument.empty()) {
+      if (context.is_cancelled()) throw exec::FunctionFailure("was cancelled between two calls");
+      detail::append_part(results, body(detail::take_part(argument), context));
+    }
+    return results;
+  });
+}
+
+void Farm::add_body(const std::string& name, Body body) {
   const bool is_new = state_->functions
                           ->emplace(name,
                                     [body = std::move(body), board = state_->board, keeper = state_->keeper](
@@ -211,6 +224,11 @@ void wait_for_end(runtime::CallBoard& board, const runtime::CallPtr& call) {
 std::size_t wait_any(runtime::CallBoard& board, std::span<const runtime::CallPtr> calls) {
   const exec::FunctionExecutor::WaitScope waits;
   return board.wait_any(calls);
+}
+
+std::size_t wait_next(runtime::CallBoard& board, runtime::EndQueue& queue) {
+  const exec::FunctionExecutor::WaitScope waits;
+  return board.wait_next(queue);
 }
 
 const std::string& result_bytes(runtime::CallBoard& board, const runtime::CallPtr& call) {

@@ -22,6 +22,7 @@ namespace detail {
 /// As CallBoard's; a task that waits within another gives its slot to others meanwhile.
 void wait_for_end(runtime::CallBoard& board, const runtime::CallPtr& call);
 [[nodiscard]] std::size_t wait_any(runtime::CallBoard& board, std::span<const runtime::CallPtr> calls);
+[[nodiscard]] std::size_t wait_next(runtime::CallBoard& board, runtime::EndQueue& queue);
 
 }  // namespace detail
 
@@ -68,12 +69,7 @@ class Future : public AnyFuture {
   /// TaskCancelled or RunStopped.
   R get() const {
     const std::string& bytes = detail::result_bytes(*board_, call_);
-    if constexpr (!std::is_void_v<R>) {
-      if constexpr (std::is_same_v<R, std::string>) return bytes;
-      R value{};
-      if constexpr (!std::is_same_v<R, std::string>) detail::from_bytes(bytes, value);
-      return value;
-    }
+    if constexpr (!std::is_void_v<R>) return detail::result_from<R>(bytes);
   }
 
   /// Has `action` called with this future once the task has ended, on a thread where such actions are

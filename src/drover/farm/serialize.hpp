@@ -118,6 +118,18 @@ void from_bytes(std::string_view bytes, T&... values) {
   }
 }
 
+/// Of bytes that a function has returned.
+template <class R>
+R result_from(std::string_view bytes) {
+  if constexpr (std::is_same_v<R, std::string>) {
+    return std::string(bytes);
+  } else {
+    R value{};
+    from_bytes(bytes, value);
+    return value;
+  }
+}
+
 }  // namespace detail
 
 }  // namespace drover

@@ -3,8 +3,8 @@
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <optional>
 #include <ranges>
@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "drover/farm/chunk.hpp"
 #include "drover/farm/future.hpp"
 
 namespace drover {
@@ -67,7 +68,7 @@ class Mapped : public Future<R> {
   std::size_t index_;
 };
 
-template <class R, std::ranges::view Arguments, class Submit>
+template <class Result, std::ranges::view Arguments, class Submit>
 class MapResults;
 
 /// Who submits tasks: the Session, and each TaskContext.
@@ -106,6 +107,33 @@ class Submitter {
     return make_map(type, std::forward<Range>(range), std::move(options), false);
   }
 
+  /// For functions that take next to nothing, a task for each `chunk_size` arguments of `range`, which share one
+  /// message and one record. The task is the chunk: it has one time limit, and is tried again as a whole; if a call
+  /// throws, the chunk has failed, and the calls after that one are not executed. Gives the chunks in order:
+  ///
+  ///     for (auto& chunk : session.map_chunks(square, std::views::iota(0, 1'000'000), 1000))
+  ///       for (int result : chunk.get()) sum += result;
+  template <class R, class... Params, std::ranges::input_range Range>
+  auto map_chunks(const TaskType<R(Params...)>& type, Range&& range, std::size_t chunk_size, MapOptions options = {}) {
+    auto to_bytes = [](auto&& argument) {
+      if constexpr (sizeof...(Params) == 1)
+        return arguments<Params...>(argument);
+      else
+        return std::apply([](auto&&... args) { return arguments<Params...>(args...); }, argument);
+    };
+    using View = std::views::all_t<Range>;
+    using Chunks = detail::ChunkView<View, decltype(to_bytes)>;
+    SubmitOptions submit = std::move(options.submit);
+    if (submit.label.empty()) submit.label = type.name();
+    const auto submit_chunk = [this, name = detail::chunk_name(type.name()), submit = std::move(submit)](
+                                  const typename Chunks::Chunk& chunk, std::size_t) {
+      return MappedChunk<R>(AnyFuture(board_, submit_bytes(name, chunk.bytes, submit)), chunk.first, chunk.size);
+    };
+    return MapResults<MappedChunk<R>, Chunks, decltype(submit_chunk)>(
+        Chunks(std::views::all(std::forward<Range>(range)), to_bytes, chunk_size), submit_chunk, *board_,
+        options.window, true);
+  }
+
   /// Waits until one of them has ended, and returns the index of the first that has.
   template <class R>
   [[nodiscard]] std::size_t wait_any(const std::vector<Future<R>>& futures) {
@@ -136,15 +164,16 @@ class Submitter {
 
   template <class R, class... Params, class Range>
   auto make_map(const TaskType<R(Params...)>& type, Range&& range, MapOptions options, bool is_ordered) {
-    const auto submit_one = [this, type, submit = std::move(options.submit)](auto&& argument) {
+    const auto submit_one = [this, type, submit = std::move(options.submit)](auto&& argument, std::size_t index) {
       if constexpr (sizeof...(Params) == 1)
-        return this->submit(submit, type, std::forward<decltype(argument)>(argument));
+        return Mapped<R>(this->submit(submit, type, std::forward<decltype(argument)>(argument)), index);
       else
-        return std::apply([&](auto&&... args) { return this->submit(submit, type, args...); }, argument);
+        return Mapped<R>(std::apply([&](auto&&... args) { return this->submit(submit, type, args...); }, argument),
+                         index);
     };
     using View = std::views::all_t<Range>;
-    return MapResults<R, View, decltype(submit_one)>(std::views::all(std::forward<Range>(range)), submit_one, *board_,
-                                                     options.window, is_ordered);
+    return MapResults<Mapped<R>, View, decltype(submit_one)>(std::views::all(std::forward<Range>(range)), submit_one,
+                                                             *board_, options.window, is_ordered);
   }
 
   std::shared_ptr<runtime::CallBoard> board_;
@@ -154,7 +183,7 @@ class Submitter {
 };
 
 /// What map() gives: a range for a single pass.
-template <class R, std::ranges::view Arguments, class Submit>
+template <class Result, std::ranges::view Arguments, class Submit>
 class MapResults {
  public:
   /// For map().
@@ -169,13 +198,13 @@ class MapResults {
   class Iterator {
    public:
     using iterator_concept = std::input_iterator_tag;  ///< a single pass
-    using value_type = Mapped<R>;                      ///< a task that has ended
+    using value_type = Result;                         ///< a task that has ended
     using difference_type = std::ptrdiff_t;            ///< of no meaning
 
     /// For begin().
     explicit Iterator(MapResults& results) : results_(&results) {}
     /// The task that it stands at.
-    Mapped<R>& operator*() const { return *results_->current_; }
+    Result& operator*() const { return *results_->current_; }
     /// Submits more, and waits for the next that ends.
     Iterator& operator++() {
       results_->advance();
@@ -204,20 +233,14 @@ class MapResults {
  private:
   void advance() {
     current_.reset();
-    for (; on_their_way_.size() < window_ && *next_ != std::ranges::end(arguments_); ++*next_) {
-      Mapped<R> mapped(submit_(**next_), num_submitted_++);
-      on_their_way_.push_back(std::move(mapped));
+    for (; on_their_way_.size() < window_ && *next_ != std::ranges::end(arguments_); ++*next_, ++num_submitted_) {
+      const auto added = on_their_way_.emplace(num_submitted_, submit_(**next_, num_submitted_)).first;
+      if (!is_ordered_) board_.tell_end(added->second.call(), ends_, num_submitted_);
     }
     if (on_their_way_.empty()) return;
-    auto ended = on_their_way_.begin();
-    if (is_ordered_) {
-      ended->wait();
-    } else {
-      std::vector<runtime::CallPtr> calls;
-      for (const Mapped<R>& mapped : on_their_way_) calls.push_back(mapped.call());
-      ended += static_cast<std::ptrdiff_t>(detail::wait_any(board_, calls));
-    }
-    current_.emplace(std::move(*ended));
+    const auto ended = is_ordered_ ? on_their_way_.begin() : on_their_way_.find(detail::wait_next(board_, *ends_));
+    if (is_ordered_) ended->second.wait();
+    current_.emplace(std::move(ended->second));
     on_their_way_.erase(ended);
   }
 
@@ -228,8 +251,9 @@ class MapResults {
   bool is_ordered_;
   std::optional<std::ranges::iterator_t<Arguments>> next_;
   std::size_t num_submitted_ = 0;
-  std::deque<Mapped<R>> on_their_way_;
-  std::optional<Mapped<R>> current_;
+  std::map<std::size_t, Result> on_their_way_;  ///< by the order of submission
+  runtime::EndQueuePtr ends_ = std::make_shared<runtime::EndQueue>();
+  std::optional<Result> current_;
 };
 
 }  // namespace drover

@@ -167,6 +167,21 @@ std::size_t CallBoard::wait_any(std::span<const CallPtr> calls) {
   return static_cast<std::size_t>(found - calls.begin());
 }
 
+void CallBoard::tell_end(const CallPtr& call, EndQueuePtr queue, std::size_t key) {
+  const std::lock_guard lock(mutex_);
+  call->end_queue = std::move(queue);
+  call->key = key;
+  if (call->state == Call::State::ended) call->end_queue->ended.push_back(key);
+}
+
+std::size_t CallBoard::wait_next(EndQueue& queue) {
+  std::unique_lock lock(mutex_);
+  ended_.wait(lock, [&] { return !queue.ended.empty(); });
+  const std::size_t key = queue.ended.front();
+  queue.ended.pop_front();
+  return key;
+}
+
 void CallBoard::wait_all() {
   std::unique_lock lock(mutex_);
   const bool is_within_action = std::this_thread::get_id() == actor_.get_id();
@@ -288,6 +303,7 @@ void CallBoard::end_locked(const CallPtr& call, CallEnd end) {
   for (std::function<void()>& action : call->then) actions_.push_back(std::move(action));
   if (!call->then.empty()) has_actions_.notify_one();
   call->then.clear();
+  if (call->end_queue) call->end_queue->ended.push_back(call->key);
   settle_blocked(*call);
   ended_.notify_all();
 }

@@ -52,6 +52,14 @@ class CallTally {
 };
 using CallTallyPtr = std::shared_ptr<CallTally>;
 
+/// Tells of the ends of some calls in the order in which they come. Belongs to the board.
+class EndQueue {
+ private:
+  friend class CallBoard;
+  std::deque<std::size_t> ended;  ///< keys of the calls
+};
+using EndQueuePtr = std::shared_ptr<EndQueue>;
+
 /// A task as its submitter holds it. Its fields belong to the board.
 class Call {
  private:
@@ -71,6 +79,8 @@ class Call {
   CallProgress progress;
   CallEnd end;
   std::vector<std::function<void()>> then;
+  EndQueuePtr end_queue;
+  std::size_t key = 0;                         ///< there
   std::vector<std::shared_ptr<Call>> blocked;  ///< those that wait for this one
 };
 using CallPtr = std::shared_ptr<Call>;
@@ -105,6 +115,10 @@ class CallBoard {
   [[nodiscard]] CallEnd& wait(const CallPtr& call);
   /// Waits until one of them has ended, and returns the index of the first that has.
   [[nodiscard]] std::size_t wait_any(std::span<const CallPtr> calls);
+  /// The end of the call will be told by its key in this queue, and in no other.
+  void tell_end(const CallPtr& call, EndQueuePtr queue, std::size_t key);
+  /// Waits for the next end that is told there: the key of the call.
+  [[nodiscard]] std::size_t wait_next(EndQueue& queue);
   /// Waits until all that was submitted here has ended, and all that is to be done then() has been.
   void wait_all();
   /// Waits for the end of one of them for so long; false if none came.

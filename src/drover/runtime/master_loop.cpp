@@ -362,7 +362,7 @@ void MasterLoop::commit() {
   }
   for (core::Command& command : outbox.commands) std::visit([this](auto& c) { perform(c); }, command);
   // Code that waits for results makes the next tasks of them.
-  if (ports_.functions != nullptr && num_unsafe_deliveries_ > 0 && !was_active_ && scheduler_.has_idle_slots())
+  if (ports_.functions != nullptr && num_unsafe_deliveries_ > 0 && scheduler_.has_idle_slots())
     ports_.journal.hurry();
   release(ports_.journal.commit(now_));
 }

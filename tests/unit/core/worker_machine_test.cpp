@@ -42,7 +42,8 @@ std::string words(const worker_command::Abandon&) {
 /// A worker machine, a clock and all that it wants done, in words.
 class Hand {
  public:
-  explicit Hand(std::uint32_t num_slots = 1) : machine_({num_slots, kHeartbeat, kMasterLease}, Time{}) {}
+  explicit Hand(std::uint32_t num_slots = 1, std::uint32_t max_ahead = 0)
+      : machine_({num_slots, kHeartbeat, kMasterLease, max_ahead}, Time{}) {}
 
   Lines handle(const WorkerEvent& event) {
     Lines lines;
@@ -51,12 +52,18 @@ class Hand {
     REQUIRE(machine_.check_invariants().empty());
     return lines;
   }
-  Lines ticket(const std::vector<AttemptId>& attempts) {
+  Lines ticket(const std::vector<AttemptId>& attempts, TaskKind kind = TaskKind::command) {
     worker_event::TicketArrived event;
-    for (const AttemptId attempt : attempts) event.assignments.push_back({attempt, {}, {}});
+    TaskSpec spec;
+    spec.kind = kind;
+    for (const AttemptId attempt : attempts) event.assignments.push_back({attempt, spec, {}});
     return handle(event);
   }
-  Lines end(AttemptId attempt) { return handle(worker_event::AttemptEnded{result(attempt, Exited{0})}); }
+  Lines end(AttemptId attempt, Duration runtime = {}) {
+    AttemptResult ended = result(attempt, Exited{0});
+    ended.runtime = runtime;
+    return handle(worker_event::AttemptEnded{ended});
+  }
   Lines tick_after(Duration time) {
     now_ += time;
     return handle(worker_event::Ticked{});
@@ -76,10 +83,36 @@ TEST_CASE("attempts start in order as slots are free, each announced before") {
   Hand hand(2);
   CHECK(hand.ticket({attempt(1, 1), attempt(2, 1), attempt(3, 1)}) ==
         Lines{"say started 1.1 2.1;", "start 1.1 on slot 1", "start 2.1 on slot 2"});
-  CHECK(hand.machine().num_queued() == 1);
   CHECK(hand.end(attempt(2, 1)) == Lines{"say started 3.1;ended 2.1;", "start 3.1 on slot 2"});
   CHECK(hand.end(attempt(1, 1)) == Lines{"say ended 1.1;"});
   CHECK(hand.end(attempt(3, 1)) == Lines{"say ended 3.1;"});
+}
+
+TEST_CASE("short functions are started ahead of their turn, as many as are worth it") {
+  const std::vector<AttemptId> some{attempt(2, 1), attempt(3, 1), attempt(4, 2), attempt(5, 1)};
+  const auto started_after_one_of = [&](Duration runtime, TaskKind kind, std::uint32_t max_ahead) {
+    Hand hand(1, max_ahead);
+    hand.ticket({attempt(1, 1)}, kind);
+    hand.end(attempt(1, 1), runtime);
+    CHECK(hand.machine().work_ahead() == Duration::zero());
+    const Lines lines = hand.ticket(some, kind);
+    CHECK(hand.machine().work_ahead() == 3 * runtime);
+    return lines.size() - 1;
+  };
+  CHECK(started_after_one_of(10us, TaskKind::function, 64) == 2);  // not what has been tried before
+  CHECK(started_after_one_of(10us, TaskKind::function, 0) == 1);
+  CHECK(started_after_one_of(20ms, TaskKind::function, 64) == 2);
+  CHECK(started_after_one_of(21ms, TaskKind::function, 64) == 1);
+  CHECK(started_after_one_of(10us, TaskKind::command, 64) == 1);
+}
+
+TEST_CASE("one that was started ahead gets the slot that is free first") {
+  Hand hand(1, 2);
+  hand.ticket({attempt(1, 1)}, TaskKind::function);
+  hand.end(attempt(1, 1), 1us);
+  CHECK(hand.ticket({attempt(2, 1), attempt(3, 1), attempt(4, 1), attempt(5, 1)}, TaskKind::function) ==
+        Lines{"say started 2.1 3.1 4.1;", "start 2.1 on slot 1", "start 3.1 on slot 0", "start 4.1 on slot 0"});
+  CHECK(hand.end(attempt(2, 1), 1us) == Lines{"say started 5.1;ended 2.1;", "start 5.1 on slot 0"});
 }
 
 TEST_CASE("an end that nobody waits for says nothing") {
