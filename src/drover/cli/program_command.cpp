@@ -1,5 +1,6 @@
 #include "drover/cli/program_command.hpp"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 

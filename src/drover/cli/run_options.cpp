@@ -1,5 +1,6 @@
 #include "drover/cli/run_options.hpp"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>

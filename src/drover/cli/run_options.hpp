@@ -3,7 +3,6 @@
 
 #include <spdlog/common.h>
 
-#include <CLI/CLI.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,6 +13,10 @@
 #include "drover/exec/function_table.hpp"
 #include "drover/journal/durability.hpp"
 #include "drover/journal/stored_output.hpp"
+
+namespace CLI {
+class App;
+}
 
 namespace drover::cli {
 

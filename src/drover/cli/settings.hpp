@@ -1,9 +1,12 @@
 // Where options come from: the command line before the environment before a file before defaults.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
+
+namespace CLI {
+class App;
+}
 
 namespace drover::cli {
 

@@ -1,7 +1,6 @@
 // What a run keeps of how it was called, so that it can be taken up again from its directory alone.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +9,10 @@
 #include "drover/cli/run_options.hpp"
 #include "drover/cli/settings.hpp"
 #include "drover/journal/run_description.hpp"
+
+namespace CLI {
+class App;
+}
 
 namespace drover::cli {
 

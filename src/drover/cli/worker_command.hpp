@@ -1,12 +1,15 @@
 // `drover worker`: a group of workers that joins a running master, with an mpirun of its own.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <optional>
 #include <string>
 
 #include "drover/cli/program.hpp"
 #include "drover/core/task.hpp"
+
+namespace CLI {
+class App;
+}
 
 namespace drover::cli {
 
