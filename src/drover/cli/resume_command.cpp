@@ -5,8 +5,8 @@
 #include <optional>
 #include <string_view>
 
-#include "drover/cli/input/shell_quote.hpp"
 #include "drover/cli/launcher_process.hpp"
+#include "drover/support/shell_quote.hpp"
 
 namespace drover::cli {
 
@@ -25,9 +25,10 @@ std::string program_name() {
     const fs::path candidate = fs::path(rest.substr(0, rest.find(':'))) / name;
     rest.remove_prefix(
         std::min(rest.size(), rest.find(':') == std::string_view::npos ? rest.size() : rest.find(':') + 1));
-    if (fs::exists(candidate, error)) return fs::equivalent(candidate, self, error) ? name : shell_quote(self.string());
+    if (fs::exists(candidate, error))
+      return fs::equivalent(candidate, self, error) ? name : support::shell_quote(self.string());
   }
-  return shell_quote(self.string());
+  return support::shell_quote(self.string());
 }
 
 }  // namespace
@@ -36,8 +37,8 @@ std::string resume_command(const std::string& option, const fs::path& run_dir, b
   std::string command;
   const std::optional<LauncherProcess> launcher = by_launcher ? find_launcher_process() : std::nullopt;
   if (launcher)
-    for (const std::string& word : launcher->words) command += shell_quote(word) + " ";
-  return command + program_name() + " run " + option + " " + shell_quote(run_dir.string());
+    for (const std::string& word : launcher->words) command += support::shell_quote(word) + " ";
+  return command + program_name() + " run " + option + " " + support::shell_quote(run_dir.string());
 }
 
 }  // namespace drover::cli

@@ -15,6 +15,7 @@
 #include "drover/runtime/clock.hpp"
 #include "drover/runtime/launcher.hpp"
 #include "drover/support/duration.hpp"
+#include "drover/support/shell_quote.hpp"
 #include "drover/transport/mpi_session.hpp"
 
 namespace drover::runtime {
@@ -66,12 +67,6 @@ std::vector<std::string> agent() {
   return command;
 }
 
-std::string quoted(const std::string& word) {
-  std::string text = "'";
-  for (const char c : word) text += c == '\'' ? "'\\''" : std::string(1, c);
-  return text + "'";
-}
-
 std::vector<std::string> command_for(const std::string& host, const std::vector<std::string>& program,
                                      core::Duration limit) {
   std::vector<std::string> command = agent();
@@ -83,7 +78,7 @@ std::vector<std::string> command_for(const std::string& host, const std::vector<
   }
   command.push_back(host);
   std::string remote;
-  for (const std::string& word : program) remote += quoted(word) + " ";
+  for (const std::string& word : program) remote += support::shell_quote(word) + " ";
   command.push_back(remote + "--version");
   return command;
 }

@@ -1,6 +1,5 @@
 #include "drover/runtime/slurm_jobs.hpp"
 
-#include <algorithm>
 #include <array>
 #include <charconv>
 #include <sstream>
@@ -8,6 +7,7 @@
 
 #include "drover/runtime/launcher.hpp"
 #include "drover/support/error.hpp"
+#include "drover/support/shell_quote.hpp"
 
 namespace drover::runtime {
 
@@ -32,15 +32,6 @@ std::uint32_t digest(std::string_view text) {
   std::uint32_t hash = 2166136261U;
   for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619U;
   return hash;
-}
-
-std::string quoted(const std::string& word) {
-  if (!word.empty() &&
-      std::all_of(word.begin(), word.end(), [](char c) { return is_plain(c) || c == '/' || c == ':'; }))
-    return word;
-  std::string text = "'";
-  for (const char c : word) text += c == '\'' ? "'\\''" : std::string(1, c);
-  return text + "'";
 }
 
 /// In a file name, sbatch replaces what follows a percent sign.
@@ -131,7 +122,7 @@ std::vector<std::string> sbatch_command(const WorkerJob& job, const Environment&
                    "--job-name=" + slurm_job_name(job.run_dir),
                    "--output=" + without_patterns((job.run_dir / "auto-alloc-").string()) + "%j.log"});
   std::string script = "exec";
-  for (const std::string& word : job.command) script += " " + quoted(word);
+  for (const std::string& word : job.command) script += " " + support::shell_quote(word);
   append(command, {"--wrap", script});
   return command;
 }

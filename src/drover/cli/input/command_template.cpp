@@ -5,8 +5,8 @@
 #include <charconv>
 #include <utility>
 
-#include "drover/cli/input/shell_quote.hpp"
 #include "drover/support/error.hpp"
+#include "drover/support/shell_quote.hpp"
 
 namespace drover::cli {
 
@@ -103,13 +103,14 @@ void CommandTemplate::append_argument(std::string& command, const Part& part,
   if (part.position == 0) {
     for (std::size_t i = 0; i < arguments.size(); ++i) {
       if (i > 0) command += ' ';
-      append_quoted(command, formed(arguments[i], part.form));
+      support::append_quoted(command, formed(arguments[i], part.form));
     }
     return;
   }
   const auto num = static_cast<std::int64_t>(arguments.size());
   const std::int64_t index = part.position > 0 ? part.position - 1 : num + part.position;
-  if (index >= 0 && index < num) append_quoted(command, formed(arguments[static_cast<std::size_t>(index)], part.form));
+  if (index >= 0 && index < num)
+    support::append_quoted(command, formed(arguments[static_cast<std::size_t>(index)], part.form));
 }
 
 namespace {

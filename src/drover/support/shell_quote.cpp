@@ -1,9 +1,9 @@
-#include "drover/cli/input/shell_quote.hpp"
+#include "drover/support/shell_quote.hpp"
 
 #include <algorithm>
 #include <array>
 
-namespace drover::cli {
+namespace drover::support {
 
 namespace {
 
@@ -42,4 +42,4 @@ std::string shell_quote(std::string_view bytes) {
   return text;
 }
 
-}  // namespace drover::cli
+}  // namespace drover::support

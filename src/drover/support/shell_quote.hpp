@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace drover::cli {
+namespace drover::support {
 
 /// The bytes as one word of a POSIX shell, whatever they are (but NUL, which no word can hold). A word
 /// of harmless characters stays as it is; the empty one becomes ''.
@@ -13,4 +13,4 @@ namespace drover::cli {
 /// The same, appended.
 void append_quoted(std::string& text, std::string_view bytes);
 
-}  // namespace drover::cli
+}  // namespace drover::support
