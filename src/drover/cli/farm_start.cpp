@@ -6,7 +6,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <optional>
 #include <thread>
 
@@ -21,6 +20,7 @@
 #include "drover/runtime/slurm_allocation.hpp"
 #include "drover/runtime/supervisor.hpp"
 #include "drover/support/error.hpp"
+#include "drover/support/own_program.hpp"
 #include "drover/transport/mpi_session.hpp"
 
 namespace drover::cli {
@@ -58,10 +58,6 @@ std::vector<std::string> with_option(const RunInvocation& invocation, std::vecto
   const auto place = invocation.program != nullptr ? std::find(args.begin(), args.end(), "--") : args.begin() + 1;
   args.insert(place, {name, std::to_string(value)});
   return args;
-}
-
-std::string own_program() {
-  return std::filesystem::read_symlink("/proc/self/exe").string();
 }
 
 bool is_this_machine(const std::string& host) {
@@ -144,7 +140,7 @@ std::vector<std::string> FarmStart::resume(const std::string& run_dir, const run
 /// unable to read.
 std::vector<std::string> FarmStart::command(const std::vector<std::string>& args, bool has_slots) {
   runtime::FarmLaunch launch;
-  launch.program = own_program();
+  launch.program = support::own_program();
   launch.is_open_mpi_5 = transport::is_open_mpi_5();
   launch.is_in_slurm_job = allocation_.has_value();
   if (!launch.is_open_mpi_5) {
@@ -185,7 +181,7 @@ std::vector<control::HostSlots> FarmStart::answering(std::vector<control::HostSl
 
 std::vector<runtime::HostFault> FarmStart::faults_of(const std::vector<std::string>& hosts,
                                                      core::Duration limit) const {
-  std::vector<std::string> program{own_program()};
+  std::vector<std::string> program{support::own_program()};
   if (invocation_.program != nullptr)
     program.insert(program.end(), invocation_.program->args_before.begin(), invocation_.program->args_before.end());
   return runtime::faults_of({hosts, program, version(), limit, runtime::now()});
@@ -245,7 +241,7 @@ void FarmStart::say_what_is_taken(const std::vector<control::HostSlots>& hosts) 
                                    "--ntasks=1",
                                    "--nodelist=" + allocation.nodes.front().name};
   if (::isatty(STDIN_FILENO) != 0 && ::isatty(STDOUT_FILENO) != 0) command.emplace_back("--pty");
-  command.push_back(own_program());
+  command.push_back(support::own_program());
   command.insert(command.end(), args.begin(), args.end());
   std::vector<char*> argv;
   for (std::string& word : command) argv.push_back(word.data());

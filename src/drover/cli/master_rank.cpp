@@ -48,6 +48,7 @@
 #include "drover/runtime/taint_watch.hpp"
 #include "drover/support/duration.hpp"
 #include "drover/support/error.hpp"
+#include "drover/support/own_program.hpp"
 #include "drover/transport/mpi_transport.hpp"
 
 namespace drover::cli {
@@ -189,7 +190,7 @@ runtime::MasterOptions master_options(const RunOptions& options, const OpenRun& 
 runtime::RecruiterOptions recruiter_options(const RunOptions& options, const journal::RunDirectory& run,
                                             const Program* program) {
   runtime::RecruiterOptions recruiter;
-  recruiter.program = std::filesystem::read_symlink("/proc/self/exe").string();
+  recruiter.program = support::own_program();
   if (program != nullptr) {
     recruiter.args_before = program->args_before;
     recruiter.args_after = program->args_after;
@@ -224,7 +225,7 @@ runtime::ControlDesk::Options desk_options(const RunInvocation& invocation, cons
                 static_cast<std::int32_t>(::getpid()),
                 runtime::known_ompi_server().value_or(""),
                 !transport::join_obstacle().empty() && can_roll_over(invocation, supervisor, open_run)};
-  if (desk.about.takes_hosts) desk.host_program = {std::filesystem::read_symlink("/proc/self/exe").string()};
+  if (desk.about.takes_hosts) desk.host_program = {support::own_program()};
   desk.output_dir = output_directory(options, run).string();
   desk.output_layout = options.output_layout;
   desk.first_owner = open_run.journal->next_owner();

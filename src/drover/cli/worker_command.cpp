@@ -27,6 +27,7 @@
 #include "drover/runtime/slurm_allocation.hpp"
 #include "drover/support/duration.hpp"
 #include "drover/support/error.hpp"
+#include "drover/support/own_program.hpp"
 
 namespace drover::cli {
 
@@ -91,7 +92,7 @@ runtime::JoinPlan plan_of(const WorkerCommandOptions& options, const Program* pr
     plan.args_before = program->args_before;
     plan.args_after = program->args_after;
   }
-  plan.program = fs::read_symlink("/proc/self/exe").string();
+  plan.program = support::own_program();
   plan.target = options.join;
   std::error_code error;
   if (options.join.find('/') != std::string::npos || fs::is_directory(options.join, error)) {
