@@ -60,18 +60,13 @@ std::vector<std::string> with_option(const RunInvocation& invocation, std::vecto
   return args;
 }
 
-bool is_this_machine(const std::string& host) {
-  const std::string own = control::host_name();
-  return host == own || host == own.substr(0, own.find('.')) || host == "localhost";
-}
-
 /// The hosts that were asked for, this machine first: the master is where its supervisor is. It has no
 /// workers if it was not named.
 std::vector<control::HostSlots> named_hosts(const RunOptions& options) {
   std::vector<control::HostSlots> hosts =
       options.hostfile.empty() ? parse_host_slots(options.hosts) : read_hostfile(options.hostfile);
   const auto here =
-      std::find_if(hosts.begin(), hosts.end(), [](const auto& host) { return is_this_machine(host.host); });
+      std::find_if(hosts.begin(), hosts.end(), [](const auto& host) { return control::is_this_machine(host.host); });
   if (here == hosts.end())
     hosts.insert(hosts.begin(), {control::host_name(), 0});
   else

@@ -208,4 +208,10 @@ std::string host_name() {
   return name.data();
 }
 
+bool is_this_machine(std::string_view host) {
+  if (host == "localhost" || host == "127.0.0.1" || host == "::1") return true;
+  const std::string own = host_name();
+  return host == own || host == own.substr(0, own.find('.'));
+}
+
 }  // namespace drover::control

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "drover/support/unique_fd.hpp"
 
@@ -62,5 +63,8 @@ struct Connected {
 
 /// Of this machine.
 [[nodiscard]] std::string host_name();
+
+/// Whether a host is named as this machine is, with its domain or without, or as every machine names itself.
+[[nodiscard]] bool is_this_machine(std::string_view host);
 
 }  // namespace drover::control

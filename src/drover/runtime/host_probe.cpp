@@ -27,12 +27,6 @@ constexpr int kSshFailed = 255;
 /// An agent that does not end when it is told to must not keep the master waiting.
 constexpr core::Duration kEndGrace = std::chrono::milliseconds(100);
 
-bool is_this_machine(const std::string& host) {
-  if (host == "localhost" || host == "127.0.0.1" || host == "::1") return true;
-  const std::string own = control::host_name();
-  return host == own || host == own.substr(0, own.find('.'));
-}
-
 /// The value in a file of MCA parameters, `name = value` a line; empty when it is not there.
 std::string value_in(const std::string& path, std::string_view name) {
   std::ifstream file(path);
@@ -135,7 +129,7 @@ HostProbe::HostProbe(const std::vector<std::string>& hosts, const std::vector<st
                      std::string drover_version, core::Duration limit, core::Time now)
     : program_(program.front()), drover_version_(std::move(drover_version)), limit_(limit), deadline_(now + limit) {
   for (const std::string& host : hosts) {
-    if (is_this_machine(host)) continue;
+    if (control::is_this_machine(host)) continue;
     ChildProcess::Options child;
     child.command = command_for(host, program, limit);
     child.unset = launcher_variables();
