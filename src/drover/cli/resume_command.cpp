@@ -32,12 +32,16 @@ std::string program_name() {
 
 }  // namespace
 
-std::string resume_command(const std::string& option, const fs::path& run_dir, bool by_launcher) {
+std::string resume_command(const std::string& option, const fs::path& run_dir, bool by_launcher,
+                           const Program* program) {
   std::string command;
   const std::optional<LauncherProcess> launcher = by_launcher ? find_launcher_process() : std::nullopt;
   if (launcher)
     for (const std::string& word : launcher->words) command += shell_quote(word) + " ";
-  return command + program_name() + " run " + option + " " + shell_quote(run_dir.string());
+  command += program_name() + (program == nullptr ? " run " : " ") + option + " " + shell_quote(run_dir.string());
+  if (program == nullptr || program->args_after.size() < 2) return command;
+  for (const std::string& word : program->args_after) command += " " + shell_quote(word);
+  return command;
 }
 
 }  // namespace drover::cli

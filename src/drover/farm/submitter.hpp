@@ -143,9 +143,10 @@ class Submitter {
   }
 
  protected:
-  /// `depth`: of its tasks.
-  Submitter(std::shared_ptr<runtime::CallBoard> board, std::uint8_t priority, std::uint16_t depth)
-      : board_(std::move(board)), priority_(priority), depth_(depth) {}
+  /// `depth`: of its tasks; `maker`: the task that submits, if one does.
+  Submitter(std::shared_ptr<runtime::CallBoard> board, std::uint8_t priority, std::uint16_t depth,
+            core::TaskId maker = {})
+      : board_(std::move(board)), priority_(priority), depth_(depth), maker_(maker) {}
   /// Waits until all that was submitted is on its way.
   void hand_in();
   ~Submitter() = default;
@@ -179,6 +180,7 @@ class Submitter {
   std::shared_ptr<runtime::CallBoard> board_;
   std::uint8_t priority_;
   std::uint16_t depth_;
+  core::TaskId maker_;
   runtime::CallTallyPtr tally_ = std::make_shared<runtime::CallTally>();
 };
 

@@ -103,7 +103,7 @@ void serialize(Archive& ar, core::AttemptId& v, unsigned) {
 }
 template <class Archive>
 void serialize(Archive& ar, core::TaskSpec& v, unsigned) {
-  ar& v.kind& v.payload& v.slot_marks& v.tag& v.priority& v.depth& v.timeout;
+  ar& v.kind& v.payload& v.slot_marks& v.tag& v.priority& v.depth& v.maker& v.timeout;
 }
 template <class Archive>
 void serialize(Archive& ar, core::Assignment& v, unsigned) {
