@@ -26,7 +26,7 @@ until_true() {
   done
 }
 
-has_lines() { [ "$(wc -l <"$1" 2>/dev/null || echo 0)" -ge "$2" ]; }
+has_lines() { [ "$(wc -l 2>/dev/null <"$1" || echo 0)" -ge "$2" ]; }
 
 # killed NUM ARGUMENT...: kills the master once NUM tasks have left their mark.
 killed() {

@@ -257,7 +257,8 @@ std::uint16_t depth_below(const core::TaskSpec& spec) {
 TaskContext::TaskContext(std::shared_ptr<runtime::CallBoard> board, const exec::FunctionCall& call,
                          const WorkerState& state)
     : Submitter(std::move(board), call.spec.priority, depth_below(call.spec), call.attempt.task),
-      call_(call), state_(state) {}
+      call_(call),
+      state_(state) {}
 
 std::string TaskContext::owner() const {
   if (call_.owner.is_none()) return "session";
@@ -266,11 +267,22 @@ std::string TaskContext::owner() const {
 }
 
 void TaskContext::progress(double fraction, std::string text) {
+  const double within = std::isfinite(fraction) ? std::clamp(fraction, 0.0, 1.0) : 0;
+  untold_ = Progress{within, std::move(text)};
   const auto now = std::chrono::steady_clock::now();
   if (now - told_ < kProgressPause) return;
   told_ = now;
-  const double within = std::isfinite(fraction) ? std::clamp(fraction, 0.0, 1.0) : 0;
-  board().tell({call_.attempt, within, std::move(text)});
+  tell();
+}
+
+void TaskContext::tell() {
+  if (untold_) board().tell({call_.attempt, untold_->fraction, std::move(untold_->text)});
+  untold_.reset();
+}
+
+TaskContext::~TaskContext() {
+  tell();
+  hand_in();
 }
 
 void TaskContext::throw_other_state(const std::type_info& asked) {

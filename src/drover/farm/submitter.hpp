@@ -42,7 +42,8 @@ struct SubmitOptions {
   std::optional<std::uint8_t> priority{};
   /// How long an attempt may take; zero: what --timeout says.
   std::chrono::nanoseconds timeout{};
-  /// Begins once these have succeeded; if one of them does not, it is cancelled. Of the same submitter.
+  /// Begins once these have succeeded; if one of them does not, it is cancelled. Of the same submitter. A task whose
+  /// own tasks come after others has ended only once all of them are handed in.
   std::vector<AnyFuture> after{};
   /// What it is called in logs and summaries; empty: the name of its type.
   std::string label{};

@@ -127,13 +127,15 @@ void FunctionDesk::on_facts(std::span<const core::Fact> facts, core::WallMicros)
     if (const auto* accepted = std::get_if<core::fact::TaskAccepted>(&fact)) {
       const auto calls = unaccepted_.find(accepted->owner);
       if (calls == unaccepted_.end() || calls->second.empty()) continue;
-      pending_.emplace(accepted->task, Pending{accepted->owner, calls->second.front(), {}});
+      const auto pending = pending_.emplace(accepted->task, Pending{accepted->owner, calls->second.front(), {}}).first;
       calls->second.pop_front();
+      if (const auto said = early_.extract(accepted->task)) tell_owner(pending->second, said.mapped());
     } else if (const auto* ended = std::get_if<core::fact::AttemptEnded>(&fact)) {
       const auto found = pending_.find(ended->result.attempt.task);
       if (found != pending_.end()) found->second.last = ended->result;
     } else if (const auto* over = std::get_if<core::fact::TaskEnded>(&fact)) {
       if (!unclaimed_.empty()) unclaimed_.erase(over->task);
+      if (!early_.empty()) early_.erase(over->task);
     } else if (const auto* gone = std::get_if<core::fact::WorkerEnded>(&fact)) {
       gone_.insert(gone->worker);
       unaccepted_.erase(core::owner_of(gone->worker));
@@ -152,11 +154,20 @@ bool FunctionDesk::deliver(const core::command::Deliver& delivery) {
   return true;
 }
 
-/// To the session; a task hears only of the end of those that it made.
 void FunctionDesk::on_progress(const wire::Progress& progress, core::WallMicros) {
   const auto found = pending_.find(progress.attempt.task);
-  if (found != pending_.end() && found->second.owner == kSession)
-    session_.set_progress(found->second.call, {progress.fraction, progress.text});
+  if (found != pending_.end())
+    tell_owner(found->second, progress);
+  else
+    early_.insert_or_assign(progress.attempt.task, progress);
+}
+
+void FunctionDesk::tell_owner(const Pending& pending, const wire::Progress& progress) {
+  const auto& [owner, call, last] = pending;
+  if (owner == kSession)
+    session_.set_progress(call, {progress.fraction, progress.text});
+  else if (!gone_.contains(core::worker_of(owner)))
+    transport_.send(core::worker_of(owner), wire::encode(wire::Advanced{call, progress.fraction, progress.text}));
 }
 
 /// Nothing is dispatched any more: a task that waits for another, which waits for its turn, would do so

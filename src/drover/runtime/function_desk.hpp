@@ -70,11 +70,13 @@ class FunctionDesk final : public TaskSource, public Observer {
 
   [[nodiscard]] bool is_known(core::OwnerId owner, std::uint64_t call, const core::TaskSpec& spec);
   void settle(core::OwnerId owner, std::uint64_t call, CallEnd end);
+  void tell_owner(const Pending& pending, const wire::Progress& progress);
 
   CallBoard& session_;
   transport::Transport& transport_;
   std::map<core::OwnerId, std::deque<std::uint64_t>> unaccepted_;  ///< calls, in the order of their tasks
   std::unordered_map<core::TaskId, Pending> pending_;              ///< accepted and not delivered
+  std::map<core::TaskId, wire::Progress> early_;                   ///< said before their acceptance was safe
   std::vector<CallBoard::Ended> ended_;                            ///< for the session
   std::map<core::WorkerId, wire::Settled> settled_;
   std::optional<journal::RecordedCalls> recorded_;

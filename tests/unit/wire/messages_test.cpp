@@ -57,6 +57,7 @@ std::vector<wire::Message> samples() {
       wire::Piece{wire::ValueId(3), true, 1ULL << 41, binary},
       wire::Piece{wire::ValueId(3), false, 0, ""},
       wire::SubmitAck{4096},
+      wire::Advanced{7, 0.5, "half"},
       wire::Progress{attempt, 0.25, "a quarter"},
       wire::Release{{wire::ValueId(3), wire::ValueId(4)}},
   };
