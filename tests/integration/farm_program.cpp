@@ -108,6 +108,9 @@ struct Tasks {
   drover::TaskType<int()> own_pid;
   drover::TaskType<std::vector<int>(drover::Broadcast<Dictionary>, int)> look_up;
   drover::TaskType<void(std::string)> halfway;
+  drover::TaskType<void()> hasty;
+  drover::TaskType<std::string(std::string)> watch;
+  drover::TaskType<void(std::string)> chain;
   drover::TaskType<void(int, std::string)> flood;
 };
 
@@ -237,6 +240,29 @@ Tasks::Tasks(drover::Farm& farm)
                           context.progress(0.5, "half of it");
                           (void)comes_true([&] { return std::filesystem::exists(end); });
                         })),
+      hasty(farm.task("hasty",
+                      [](drover::TaskContext& context) {
+                        context.progress(0.1);
+                        context.progress(1.0, "all of it");
+                      })),
+      watch(farm.task("watch",
+                      [](drover::TaskContext& context, const std::string& end) {
+                        const drover::TaskType<void(std::string)> halfway_type("halfway");
+                        const auto watched = context.submit(halfway_type, end);
+                        (void)comes_true([&] { return watched.progress().fraction == 0.5; });
+                        std::ofstream(end).put('\n');
+                        watched.get();
+                        return watched.progress().text;
+                      })),
+      chain(farm.task("chain",
+                      [](drover::TaskContext& context, const std::string& file) {
+                        const drover::TaskType<int(int)> sleep_type("sleep");
+                        const drover::TaskType<void(std::string)> touch_type("touch");
+                        const auto first = context.submit(sleep_type, 300);
+                        const auto second = context.submit({.after = {first}}, touch_type, file);
+                        context.submit({.after = {second}}, sleep_type, 1);
+                        context.submit({.after = {first}}, sleep_type, 1).cancel();
+                      })),
       flood(farm.task("flood", [](drover::TaskContext& context, int num, const std::string& begin) {
         const drover::TaskType<void(std::string)> wait_for("wait_for");
         for (int i = 0; i < num; ++i) context.submit(wait_for, begin);
@@ -424,6 +450,19 @@ void progress(drover::Session& session, const Tasks& tasks, const std::string& s
   expect(text.find("It has done 50 %: half of it.") != std::string::npos, "explain tells it, not: " + text);
   std::ofstream(scratch + "/end").put('\n');
   task.get();
+
+  const auto hasty = session.submit(tasks.hasty);
+  hasty.get();
+  expect(hasty.progress().fraction == 1 && hasty.progress().text == "all of it", "the last word is heard");
+  expect(session.submit(tasks.watch, scratch + "/end_of_watched").get() == "half of it",
+         "a task hears of the progress of those that it made");
+}
+
+/// A task has ended when those that it made are handed in, also those that come after others.
+void chains(drover::Session& session, const Tasks& tasks, const std::string& scratch) {
+  session.submit(tasks.chain, scratch + "/second").get();
+  expect(session.status().counts.accepted == 4, "all that was made is handed in, but what was cancelled before");
+  expect(comes_true([&] { return std::filesystem::exists(scratch + "/second"); }), "and executed");
 }
 
 /// A client submits tasks of the program by name, and has their results.
@@ -585,6 +624,7 @@ const std::map<std::string, Scenario> kScenarios{{"values", values},
                                                  {"orphans", orphans},
                                                  {"many", many},
                                                  {"progress", progress},
+                                                 {"chains", chains},
                                                  {"clients", clients},
                                                  {"floods", floods},
                                                  {"scaling", scaling},

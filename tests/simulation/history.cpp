@@ -43,6 +43,8 @@ void History::hear(const event::TasksSubmitted& event) {
   due_.specs.assign(event.tasks.rbegin(), event.tasks.rend());
 }
 
+void History::hear(const event::TasksClaimed&) {}
+
 void History::hear(const event::InputEnded&) {
   due_.input_ended = true;
 }

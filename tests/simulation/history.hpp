@@ -90,6 +90,7 @@ class History {
 
   // What the scheduler was told.
   void hear(const core::event::TasksSubmitted& event);
+  void hear(const core::event::TasksClaimed& event);
   void hear(const core::event::InputEnded& event);
   void hear(const core::event::CancelRequested& event);
   void hear(const core::event::GroupFormed& event);
@@ -108,6 +109,7 @@ class History {
 
   // What it made of it: whether each fact may be, and what it changes.
   void judge(const core::fact::TaskAccepted& fact);
+  void judge(const core::fact::TaskClaimed& fact);
   void judge(const core::fact::InputEnded& fact);
   void judge(const core::fact::GroupFormed& fact);
   void judge(const core::fact::GroupEnded& fact);

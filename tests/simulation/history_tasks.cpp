@@ -23,6 +23,10 @@ void History::judge(const fact::TaskAccepted& fact) {
   ++counts_.accepted;
 }
 
+void History::judge(const fact::TaskClaimed&) {
+  require(false, "no program is there to claim a task");
+}
+
 void History::judge(const fact::InputEnded&) {
   require(due_.input_ended && !is_input_ended_, "the input has not ended now");
   is_input_ended_ = true;

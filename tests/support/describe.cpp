@@ -22,6 +22,9 @@ namespace command = core::command;
 std::string words(const fact::TaskAccepted& f) {
   return "task " + number(f.task) + " of owner " + number(f.owner) + " accepted: " + f.spec.payload.substr(0, 20);
 }
+std::string words(const fact::TaskClaimed& f) {
+  return "task " + number(f.task) + " claimed by owner " + number(f.owner);
+}
 std::string words(const fact::InputEnded&) {
   return "input ended";
 }

@@ -60,20 +60,6 @@ std::string help_command(const CLI::App& app) {
   return command + "--help";
 }
 
-/// The run that is to be taken up again, whose options hold unless the command line has others. A
-/// worker that cannot read it needs none of them but its slots, which the command line may give.
-std::optional<journal::RunDescription> resumed_run(RunSubcommand& subcommand) {
-  if (!subcommand.options.is_resume()) return std::nullopt;
-  try {
-    std::optional<journal::RunDescription> run = read_resumed_run(subcommand.options);
-    apply_stored_options(*subcommand.app, run->options);
-    return run;
-  } catch (const Error&) {
-    if (transport::launcher_rank() == 0) throw;
-    return std::nullopt;
-  }
-}
-
 /// The parser would only say that it wants a subcommand.
 void check_subcommand(const CLI::App& app, const std::vector<std::string>& argv) {
   std::string expected;
@@ -151,7 +137,7 @@ int dispatch(const std::vector<std::string>& args, const Program* program) {
   if (const std::optional<int> status = client_commands.run(split.sources)) return *status;
   if (const std::optional<int> status = record_commands.run()) return *status;
   continue_if_begun(run_subcommand.options, split.sources);
-  std::optional<journal::RunDescription> resumed = resumed_run(run_subcommand);
+  std::optional<journal::RunDescription> resumed = take_over_options(*run_subcommand.app, run_subcommand.options);
   std::vector<Setting> settings = resolve_settings(*run_subcommand.app);
   return run({run_subcommand.options, std::move(split.sources), std::move(settings), args, std::move(resumed)});
 }

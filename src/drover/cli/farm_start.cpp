@@ -11,6 +11,7 @@
 
 #include "drover/cli/auto_alloc.hpp"
 #include "drover/cli/client/host_slots.hpp"
+#include "drover/cli/resume_command.hpp"
 #include "drover/cli/version.hpp"
 #include "drover/control/control_socket.hpp"
 #include "drover/runtime/clock.hpp"
@@ -126,8 +127,13 @@ std::vector<std::string> FarmStart::resume(const std::string& run_dir, const run
            std::any_of(changes.come.begin(), changes.come.end(), comes_again);
   });
   offered_.insert(offered_.end(), changes.come.begin(), changes.come.end());
-  std::vector<std::string> args{"run", "--resume", run_dir, kRolloverOption};
-  if (!invocation_.resumed) args.emplace_back(kSameStdinOption);
+  std::vector<std::string> args{"--resume", run_dir, kRolloverOption};
+  if (invocation_.program != nullptr) {
+    args.insert(args.end(), invocation_.program->args_after.begin(), invocation_.program->args_after.end());
+  } else {
+    args.insert(args.begin(), "run");
+    if (!invocation_.resumed) args.emplace_back(kSameStdinOption);
+  }
   return command(args, false);
 }
 
@@ -259,11 +265,12 @@ int run_supervised(const RunInvocation& invocation) {
   FarmStart farm(invocation, std::move(allocation));
   runtime::SupervisorPlan plan;
   plan.start = farm.start();
-  // A program would have to submit the same tasks again: it is not started anew behind its back.
-  if (invocation.program == nullptr)
-    plan.resume = [&farm](const std::string& run_dir, const runtime::HostChanges& changes) {
-      return farm.resume(run_dir, changes);
-    };
+  plan.resume = [&farm](const std::string& run_dir, const runtime::HostChanges& changes) {
+    return farm.resume(run_dir, changes);
+  };
+  plan.resume_command = [&invocation](const std::string& run_dir) {
+    return resume_command("--resume", run_dir, false, invocation.program);
+  };
   plan.max_rollovers = invocation.options.max_rollovers;
   plan.say = [](const std::string& line) { std::fprintf(stderr, "drover: %s\n", line.c_str()); };
   const runtime::SupervisorResult result = runtime::supervise(plan);

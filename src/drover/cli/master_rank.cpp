@@ -207,9 +207,8 @@ runtime::StatusBoard::About board_about(const RunOptions& options, const journal
   return {run_id(run), run.path().string(), host, options.heartbeat, options.keep_open};
 }
 
-/// A program's own code cannot be taken up in the middle.
-bool can_roll_over(const RunInvocation& invocation, const runtime::SupervisorLink* supervisor, const OpenRun& run) {
-  return supervisor != nullptr && invocation.program == nullptr && run.is_input_safe;
+bool can_roll_over(const runtime::SupervisorLink* supervisor, const OpenRun& run) {
+  return supervisor != nullptr && run.is_input_safe;
 }
 
 runtime::ControlDesk::Options desk_options(const RunInvocation& invocation, const runtime::SupervisorLink* supervisor,
@@ -224,8 +223,11 @@ runtime::ControlDesk::Options desk_options(const RunInvocation& invocation, cons
                 host,
                 static_cast<std::int32_t>(::getpid()),
                 runtime::known_ompi_server().value_or(""),
-                !transport::join_obstacle().empty() && can_roll_over(invocation, supervisor, open_run)};
+                !transport::join_obstacle().empty() && can_roll_over(supervisor, open_run)};
   if (desk.about.takes_hosts) desk.host_program = {support::own_program()};
+  if (desk.about.takes_hosts && invocation.program != nullptr)
+    desk.host_program.insert(desk.host_program.end(), invocation.program->args_before.begin(),
+                             invocation.program->args_before.end());
   desk.output_dir = output_directory(options, run).string();
   desk.output_layout = options.output_layout;
   desk.first_owner = open_run.journal->next_owner();
@@ -274,9 +276,11 @@ void check_output_dir(const std::string& directory) {
 }
 
 std::unique_ptr<runtime::FunctionDesk> make_function_desk(const RunInvocation& invocation,
-                                                          transport::Transport& transport) {
+                                                          transport::Transport& transport, OpenRun& run) {
   if (invocation.program == nullptr) return nullptr;
-  return std::make_unique<runtime::FunctionDesk>(invocation.program->calls, transport);
+  auto desk = std::make_unique<runtime::FunctionDesk>(invocation.program->calls, transport);
+  if (run.recorded) desk->go_on_from(std::move(*run.recorded), run.journal->start());
+  return desk;
 }
 
 /// Another session will, without being asked for.
@@ -384,7 +388,7 @@ Batch::Batch(const RunInvocation& invocation, runtime::SupervisorLink* superviso
       taint_(recruiter_, host_),
       board_(board_about(options_, run_, host_), started_, journal::task_history(run_)),
       desk_(desk_options(invocation, supervisor, run, host_), board_, recruiter_),
-      functions_(make_function_desk(invocation, transport)),
+      functions_(make_function_desk(invocation, transport, run)),
       results_(store_, printing_.printer(), desk_, functions_.get()),
       progress_(line_, started_),
       summary_(started_),
@@ -405,7 +409,7 @@ int Batch::run() {
   if (functions_) observers.push_back(functions_.get());
   std::optional<ProgressWord> progress_word;
   if (supervisor_ != nullptr) observers.push_back(&progress_word.emplace(*supervisor_));
-  master.can_roll_over = can_roll_over(invocation_, supervisor_, open_run_);
+  master.can_roll_over = can_roll_over(supervisor_, open_run_);
   if (master.can_roll_over) master.launcher = ::getppid();
   runtime::MasterLoop loop(
       std::move(master),
@@ -471,16 +475,16 @@ void Batch::end_session(const runtime::RunEnd& end, int status) {
 
 void Batch::print_summary(const runtime::RunEnd& end) {
   if (!end.failure.empty()) std::fprintf(stderr, "drover: %s\n", end.failure.c_str());
+  const std::uint64_t num_abandoned = functions_ ? functions_->num_abandoned() : 0;
   // A program has its failures as exceptions.
-  const bool is_news = invocation_.program == nullptr && end.counts.unsuccessful() > 0;
+  const bool is_news = num_abandoned > 0 || (invocation_.program == nullptr && end.counts.unsuccessful() > 0);
   if (options_.quiet && !is_news && !end.stop_reason) return;
   const auto command = [this](const std::string& option) {
-    return resume_command(option, run_.path(), supervisor_ == nullptr);
+    return resume_command(option, run_.path(), supervisor_ == nullptr, invocation_.program);
   };
-  // A program alone can go on with its run.
-  const bool is_program = invocation_.program != nullptr;
-  const std::string text =
-      summary_.text(end, run_.path(), {is_program ? "" : command("--resume"), command("--resume-failed")});
+  std::string text = summary_.text(end, run_.path(), {command("--resume"), command("--resume-failed")});
+  if (num_abandoned > 0)
+    text += "  of the cancelled ones, the program has not submitted " + std::to_string(num_abandoned) + " again\n";
   std::fputs(text.c_str(), stderr);
 }
 

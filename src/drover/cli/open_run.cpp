@@ -54,9 +54,9 @@ OpenRun begin_run(const RunInvocation& invocation) {
                       {run_id, version(), support::wall_now(), fs::current_path().string(), encode_input(stored),
                        storable_options(invocation.settings)},
                       database_options(options));
-  OpenRun run{directory, std::move(lock), nullptr, std::move(source), "", true, ""};
+  OpenRun run{directory, std::move(lock), nullptr, std::move(source), "", true, nullptr, ""};
   run.journal = std::make_unique<journal::SqliteJournal>(directory, database_options(options), version());
-  run.is_input_safe = stored.can_be_read_again || stored.is_spooled;
+  run.is_input_safe = is_program || stored.can_be_read_again || stored.is_spooled;
   if (input.stdin_spool) input.stdin_spool->open(directory.path());
   if (imported) run.notice = import_job_log(*imported, options.changed_input, run.source, *run.journal);
   return run;
@@ -153,18 +153,38 @@ std::string rerun_condition(const RunOptions& options) {
   return options.rerun.empty() ? kFailed : std::string(kFailed) + " OR (" + options.rerun + "\n)";
 }
 
+/// A program's tasks are its own, and a batch of commands is no program's.
+void check_kind(const OpenRun& run, const RunInvocation& invocation) {
+  const std::string directory = run.directory.path().string();
+  for (const core::UnfinishedTask& task : run.journal->start().unfinished) {
+    const bool is_function = task.spec.kind == core::TaskKind::function;
+    if (is_function && invocation.program == nullptr)
+      throw UsageError("the run in " + directory +
+                       " is that of a program, which alone can go on with it: give the program the same option");
+    if (!is_function && task.owner.is_none() && invocation.program != nullptr)
+      throw UsageError("the run in " + directory + " is one of commands: go on with it by drover run --resume");
+  }
+}
+
+/// The program's code makes the tasks again; the journal tells what is known of them.
+void take_up_calls(OpenRun& run) {
+  run.journal->continue_input(run.journal->progress().input_fingerprint);
+  run.journal->leave_calls_unclaimed();
+  run.recorded = std::make_unique<journal::RecordedCalls>(run.directory);
+}
+
 OpenRun take_up_run(const RunInvocation& invocation) {
   const RunOptions& options = invocation.options;
   const journal::RunDirectory directory = journal::RunDirectory::open(options.resumed_dir());
-  OpenRun run{directory, journal::RunLock::acquire(directory, kLockPatience), nullptr, nullptr, "", true, ""};
+  OpenRun run{directory, journal::RunLock::acquire(directory, kLockPatience), nullptr, nullptr, "", true, nullptr, ""};
   run.journal = std::make_unique<journal::SqliteJournal>(directory, database_options(options), version());
-  for (const core::UnfinishedTask& task : run.journal->start().unfinished)
-    if (task.spec.kind == core::TaskKind::function)
-      throw UsageError("the run in " + directory.path().string() +
-                       " is that of a program, which alone can go on with it: start the program again");
+  check_kind(run, invocation);
   run.journal->set_options(storable_options(invocation.settings));
   if (const std::string where = rerun_condition(options); !where.empty()) (void)run.journal->reopen(where);
-  open_resumed_input(run, invocation);
+  if (invocation.program != nullptr)
+    take_up_calls(run);
+  else
+    open_resumed_input(run, invocation);
   if (fs::current_path() != invocation.resumed->directory) run.workdir = invocation.resumed->directory;
   return run;
 }
@@ -183,12 +203,13 @@ std::string finished_text(const journal::RunDirectory& run, const core::Counts& 
   return text;
 }
 
-std::string look_at_resumed_run(const RunOptions& options) {
+std::string look_at_resumed_run(const RunInvocation& invocation) {
+  const RunOptions& options = invocation.options;
   const journal::RunDirectory run = journal::RunDirectory::open(options.resumed_dir());
   if (const auto master = journal::current_master(run))
     throw Error("the run in " + run.path().string() + " is going on: " + *master);
-  const bool wants_more = !options.resume_failed.empty() || !options.rerun.empty() || !options.positionals.empty() ||
-                          options.changed_input == ChangedInput::follow;
+  const bool wants_more = invocation.program != nullptr || !options.resume_failed.empty() || !options.rerun.empty() ||
+                          !options.positionals.empty() || options.changed_input == ChangedInput::follow;
   SQLite::Database database = journal::open_for_reading(run.database());
   const journal::Progress progress = journal::read_progress(database);
   const bool is_finished = progress.is_input_ended && progress.totals.unfinished() == 0;

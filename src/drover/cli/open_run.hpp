@@ -5,6 +5,7 @@
 #include <string>
 
 #include "drover/cli/run_command.hpp"
+#include "drover/journal/recorded_calls.hpp"
 #include "drover/journal/run_directory.hpp"
 #include "drover/journal/run_lock.hpp"
 #include "drover/journal/sqlite_journal.hpp"
@@ -22,6 +23,8 @@ struct OpenRun {
   std::string workdir;
   /// Whether another process could go on with the input where this one leaves it.
   bool is_input_safe = true;
+  /// Of a program's run that is taken up again; else null.
+  std::unique_ptr<journal::RecordedCalls> recorded;
   /// What users should know of how the run goes on; empty: nothing.
   std::string notice;
 
@@ -40,6 +43,6 @@ struct OpenRun {
 
 /// Before anything is started: throws Error if the run is being worked on; returns finished_text() if
 /// the call would find nothing to do, else an empty string.
-[[nodiscard]] std::string look_at_resumed_run(const RunOptions& options);
+[[nodiscard]] std::string look_at_resumed_run(const RunInvocation& invocation);
 
 }  // namespace drover::cli

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "drover/cli/exit_status.hpp"
+#include "drover/cli/stored_run.hpp"
 #include "drover/support/error.hpp"
 #include "drover/transport/mpi_session.hpp"
 
@@ -25,10 +26,12 @@ ProgramArguments parse_program_arguments(const std::vector<std::string>& args) {
   try {
     app.parse(reversed);
   } catch (const CLI::ParseError& e) {
-    throw UsageError(e.what());
+    throw UsageError(std::string(e.what()) + "; see 'PROGRAM --drover run --help', and -- ends drover's options");
   }
   parsed.rest = app.remaining();
   if (end != args.end()) parsed.rest.insert(parsed.rest.end(), end + 1, args.end());
+  continue_if_begun(options, parsed.invocation.sources);
+  parsed.invocation.resumed = take_over_options(app, options);
   parsed.invocation.settings = resolve_settings(app);
   parsed.invocation.args = args;
   return parsed;

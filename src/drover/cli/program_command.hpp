@@ -16,7 +16,7 @@ struct ProgramArguments {
 };
 
 /// Takes drover's options out of a program's arguments, up to `--`, and completes them from the
-/// environment and drover.toml. Throws UsageError.
+/// environment and drover.toml, and for a run that is taken up again from there. Throws Error.
 [[nodiscard]] ProgramArguments parse_program_arguments(const std::vector<std::string>& args);
 
 /// Runs the program in the role that this process has, and returns its exit status. Prints what goes

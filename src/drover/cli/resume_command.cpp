@@ -33,12 +33,17 @@ std::string program_name() {
 
 }  // namespace
 
-std::string resume_command(const std::string& option, const fs::path& run_dir, bool by_launcher) {
+std::string resume_command(const std::string& option, const fs::path& run_dir, bool by_launcher,
+                           const Program* program) {
   std::string command;
   const std::optional<LauncherProcess> launcher = by_launcher ? find_launcher_process() : std::nullopt;
   if (launcher)
     for (const std::string& word : launcher->words) command += support::shell_quote(word) + " ";
-  return command + program_name() + " run " + option + " " + support::shell_quote(run_dir.string());
+  command +=
+      program_name() + (program == nullptr ? " run " : " ") + option + " " + support::shell_quote(run_dir.string());
+  if (program == nullptr || program->args_after.size() < 2) return command;
+  for (const std::string& word : program->args_after) command += " " + support::shell_quote(word);
+  return command;
 }
 
 }  // namespace drover::cli

@@ -78,7 +78,7 @@ int run(RunInvocation invocation) {
   const bool is_first = transport::launcher_rank() == 0;
   if (invocation.options.dry_run) return is_first ? dry_run(invocation) : 0;
   if (!is_launched && invocation.resumed) {
-    if (const std::string finished = look_at_resumed_run(invocation.options); !finished.empty()) {
+    if (const std::string finished = look_at_resumed_run(invocation); !finished.empty()) {
       std::fprintf(stderr, "drover: %s\n", finished.c_str());
       cancel_left_jobs(journal::RunDirectory::open(invocation.options.resumed_dir()).path());
       return 0;

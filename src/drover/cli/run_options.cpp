@@ -280,9 +280,8 @@ void declare_log_level(CLI::App& app, RunOptions& options) {
       ->group(kRecordGroup);
 }
 
-void declare_record(CLI::App& app, RunOptions& options) {
-  declare_durability(app, options);
-  declare_log_level(app, options);
+/// What a program's run knows too.
+void declare_taking_up(CLI::App& app, RunOptions& options) {
   app.add_flag("--continue", options.continues,
                "If --run-dir has a run of these tasks already, go on with it: one command to begin a run and to\n"
                "take it up again")
@@ -290,7 +289,6 @@ void declare_record(CLI::App& app, RunOptions& options) {
   app.add_option("--resume", options.resume, "Go on with the run in this directory, as it was started")
       ->type_name("DIR")
       ->group(kRecordGroup);
-  app.add_flag(kSameStdinOption, options.is_stdin_same)->group("");
   app.add_flag(kRolloverOption, options.is_rollover)->group("");
   app.add_option("--resume-failed", options.resume_failed, "The same, and run those that failed again")
       ->type_name("DIR")
@@ -299,6 +297,13 @@ void declare_record(CLI::App& app, RunOptions& options) {
                  "With --resume: run these again too, as in \"host = 'n7' AND runtime < 1\" (see the view 'tasks')")
       ->type_name("SQL")
       ->group(kRecordGroup);
+}
+
+void declare_record(CLI::App& app, RunOptions& options) {
+  declare_durability(app, options);
+  declare_log_level(app, options);
+  declare_taking_up(app, options);
+  app.add_flag(kSameStdinOption, options.is_stdin_same)->group("");
   add_parsed(
       app, "--changed-input", "refuse",
       [&options](const std::string& text) { options.changed_input = parse_changed_input(text); },
@@ -350,6 +355,7 @@ void declare_program_options(CLI::App& app, RunOptions& options) {
   declare_output(app, options);
   declare_durability(app, options);
   declare_log_level(app, options);
+  declare_taking_up(app, options);
 }
 
 core::HaltPolicy parse_halt(const std::string& text) {

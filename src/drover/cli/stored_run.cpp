@@ -192,6 +192,18 @@ void continue_if_begun(RunOptions& options, std::vector<ArgumentSource>& sources
                      "' was started with other input than this: name another --run-dir, or use --resume");
 }
 
+std::optional<journal::RunDescription> take_over_options(CLI::App& app, const RunOptions& options) {
+  if (!options.is_resume()) return std::nullopt;
+  try {
+    std::optional<journal::RunDescription> run = read_resumed_run(options);
+    apply_stored_options(app, run->options);
+    return run;
+  } catch (const Error&) {
+    if (transport::launcher_rank() == 0) throw;
+    return std::nullopt;
+  }
+}
+
 std::optional<journal::RunDescription> read_resumed_run(const RunOptions& options) {
   if (!options.is_resume()) return std::nullopt;
   const journal::RunDirectory run = journal::RunDirectory::open(options.resumed_dir());

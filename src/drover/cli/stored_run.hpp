@@ -49,6 +49,10 @@ void apply_stored_options(CLI::App& app, const std::vector<journal::StoredOption
 /// is its own. Throws UsageError if it was started with another.
 void continue_if_begun(RunOptions& options, std::vector<ArgumentSource>& sources);
 
+/// The run that is to be taken up again, if one is, whose options hold unless the command line has others. A worker
+/// that cannot read it needs none of them but its slots, which the command line may give. Throws Error elsewhere.
+[[nodiscard]] std::optional<journal::RunDescription> take_over_options(CLI::App& app, const RunOptions& options);
+
 /// The run that the options want taken up again, if they do. Throws Error if it cannot be read.
 [[nodiscard]] std::optional<journal::RunDescription> read_resumed_run(const RunOptions& options);
 

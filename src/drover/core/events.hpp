@@ -30,6 +30,12 @@ struct TasksSubmitted {
   std::vector<TaskSpec> tasks;
 };
 
+/// These tasks, unclaimed so far, were submitted again: they go on, and belong to this owner.
+struct TasksClaimed {
+  OwnerId owner;
+  std::vector<TaskId> tasks;
+};
+
 /// The batch's input has been read to its end.
 struct InputEnded {};
 
@@ -116,10 +122,11 @@ struct Ticked {};
 
 }  // namespace event
 
-using Event = std::variant<event::TasksSubmitted, event::InputEnded, event::CancelRequested, event::GroupFormed,
-                           event::GrowthFailed, event::WorkerAnnounced, event::WorkerReported, event::WorkerLeft,
-                           event::WorkerFailed, event::DrainRequested, event::StopRequested, event::TimeLimited,
-                           event::PauseAhead, event::HoldChanged, event::WorkersAwaited, event::Ticked>;
+using Event =
+    std::variant<event::TasksSubmitted, event::TasksClaimed, event::InputEnded, event::CancelRequested,
+                 event::GroupFormed, event::GrowthFailed, event::WorkerAnnounced, event::WorkerReported,
+                 event::WorkerLeft, event::WorkerFailed, event::DrainRequested, event::StopRequested,
+                 event::TimeLimited, event::PauseAhead, event::HoldChanged, event::WorkersAwaited, event::Ticked>;
 
 namespace command {
 

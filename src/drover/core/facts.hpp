@@ -56,6 +56,12 @@ struct TaskAccepted {
   TaskSpec spec;
 };
 
+/// A task that an earlier session left unfinished was submitted again, and goes on.
+struct TaskClaimed {
+  TaskId task;
+  OwnerId owner;
+};
+
 /// The batch has no further tasks.
 struct InputEnded {};
 
@@ -171,7 +177,7 @@ struct DispatchStopped {
 
 }  // namespace fact
 
-using Fact = std::variant<fact::TaskAccepted, fact::InputEnded, fact::GroupFormed, fact::GroupEnded,
+using Fact = std::variant<fact::TaskAccepted, fact::TaskClaimed, fact::InputEnded, fact::GroupFormed, fact::GroupEnded,
                           fact::GrowthRequested, fact::GrowthFailed, fact::HostQuarantined, fact::WorkerJoined,
                           fact::WorkerEnded, fact::WorkerDraining, fact::AttemptDispatched, fact::AttemptStarted,
                           fact::AttemptEnded, fact::AttemptSuperseded, fact::AttemptHandedBack, fact::AttemptLost,

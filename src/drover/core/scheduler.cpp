@@ -53,6 +53,14 @@ void Scheduler::on(const event::TasksSubmitted& event) {
   for (const TaskSpec& spec : event.tasks) emit(fact::TaskAccepted{TaskId(totals_.accepted + 1), event.owner, spec});
 }
 
+void Scheduler::on(const event::TasksClaimed& event) {
+  for (const TaskId id : event.tasks) {
+    const auto found = tasks_.find(id);
+    if (found != tasks_.end() && std::holds_alternative<Unclaimed>(found->second.state))
+      emit(fact::TaskClaimed{id, event.owner});
+  }
+}
+
 void Scheduler::on(const event::InputEnded&) {
   if (!is_input_ended_) emit(fact::InputEnded{});
 }

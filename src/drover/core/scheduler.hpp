@@ -47,7 +47,7 @@ struct GroupView {
 
 /// Where an unfinished task is.
 struct TaskView {
-  enum class State : std::uint8_t { ready, delayed, dispatched, executing };
+  enum class State : std::uint8_t { unclaimed, ready, delayed, dispatched, executing };
   State state{};
   std::uint64_t num_ahead = 0;  ///< ready: how many go first
   WorkerId worker;              ///< dispatched, executing
@@ -99,6 +99,8 @@ class Scheduler {
 
   /// How people know an unfinished task: its tag, or its payload when it has none.
   [[nodiscard]] const std::string& tag(TaskId task) const;
+  /// How many unfinished tasks wait to be submitted again.
+  [[nodiscard]] std::uint64_t num_unclaimed() const { return num_unclaimed_; }
   /// Of an unfinished task.
   [[nodiscard]] OwnerId owner(TaskId task) const { return tasks_.at(task).owner; }
 
@@ -137,6 +139,8 @@ class Scheduler {
   [[nodiscard]] std::string check_invariants() const;
 
  private:
+  /// Until who submitted it does so again.
+  struct Unclaimed {};
   struct Ready {};
   struct Delayed {
     Time until;
@@ -153,7 +157,7 @@ class Scheduler {
     std::uint32_t num_failures = 0;
     std::uint32_t num_worker_kills = 0;
     bool is_cancelled = false;
-    std::variant<Ready, Delayed, Dispatched> state;
+    std::variant<Ready, Unclaimed, Delayed, Dispatched> state;
   };
   struct Group {
     GroupSource source{};
@@ -187,6 +191,7 @@ class Scheduler {
 
   // Handlers, one an event.
   void on(const event::TasksSubmitted& event);
+  void on(const event::TasksClaimed& event);
   void on(const event::InputEnded& event);
   void on(const event::CancelRequested& event);
   void on(const event::GroupFormed& event);
@@ -229,6 +234,7 @@ class Scheduler {
 
   // Appliers, one a fact.
   void apply_one(const fact::TaskAccepted& fact);
+  void apply_one(const fact::TaskClaimed& fact);
   void apply_one(const fact::InputEnded& fact);
   void apply_one(const fact::GroupFormed& fact);
   void apply_one(const fact::GroupEnded& fact);
@@ -287,6 +293,7 @@ class Scheduler {
   std::uint64_t num_dispatched_ = 0;
   std::uint64_t num_slots_ = 0;
   std::uint64_t num_pending_ = 0;
+  std::uint64_t num_unclaimed_ = 0;
   std::uint64_t queued_bytes_ = 0;
   std::uint64_t next_position_ = 1;
   GroupId next_group_{0};

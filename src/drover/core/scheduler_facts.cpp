@@ -24,6 +24,14 @@ void Scheduler::apply_one(const fact::TaskAccepted& fact) {
   enter_ready(fact.task, task);
 }
 
+void Scheduler::apply_one(const fact::TaskClaimed& fact) {
+  Task& task = tasks_.at(fact.task);
+  if (!std::holds_alternative<Unclaimed>(task.state)) return;  // in a replay of what a master before us was asked
+  leave_state(fact.task, task);
+  task.owner = fact.owner;
+  enter_ready(fact.task, task);
+}
+
 void Scheduler::apply_one(const fact::InputEnded&) {
   is_input_ended_ = true;
 }
@@ -179,6 +187,8 @@ void Scheduler::leave_state(TaskId id, Task& task) {
     queued_bytes_ -= task.spec.payload.size();
   } else if (const auto* delayed = std::get_if<Delayed>(&task.state)) {
     delayed_.erase({delayed->until, id});
+  } else if (std::holds_alternative<Unclaimed>(task.state)) {
+    --num_unclaimed_;
   } else {
     const auto state = std::get<Dispatched>(task.state);
     if (state.started) --num_executing_;

@@ -24,7 +24,12 @@ Scheduler::Scheduler(Policy policy, Snapshot start)
     task.num_failures = unfinished.num_failures;
     task.num_worker_kills = unfinished.num_worker_kills;
     task.is_cancelled = unfinished.is_cancelled;
-    enter_ready(unfinished.id, task);
+    if (unfinished.is_unclaimed) {
+      task.state = Unclaimed{};
+      ++num_unclaimed_;
+    } else {
+      enter_ready(unfinished.id, task);
+    }
     if (task.is_cancelled) cancelled_at_start_.push_back(unfinished.id);
   }
 }
@@ -33,8 +38,9 @@ Snapshot Scheduler::snapshot() const {
   Snapshot snapshot{totals_, {}, is_input_ended_, next_worker_, next_group_};
   snapshot.unfinished.reserve(tasks_.size());
   for (const auto& [id, task] : tasks_)
-    snapshot.unfinished.push_back(
-        {id, task.owner, task.spec, task.num_attempts, task.num_failures, task.num_worker_kills, task.is_cancelled});
+    snapshot.unfinished.push_back({id, task.owner, task.spec, task.num_attempts, task.num_failures,
+                                   task.num_worker_kills, task.is_cancelled,
+                                   std::holds_alternative<Unclaimed>(task.state)});
   std::sort(snapshot.unfinished.begin(), snapshot.unfinished.end(),
             [](const UnfinishedTask& a, const UnfinishedTask& b) { return a.id < b.id; });
   return snapshot;

@@ -87,6 +87,8 @@ std::optional<TaskView> Scheduler::task(TaskId id) const {
   } else if (const auto* dispatched = std::get_if<Dispatched>(&task.state)) {
     view.state = dispatched->started ? TaskView::State::executing : TaskView::State::dispatched;
     view.worker = dispatched->worker;
+  } else if (std::holds_alternative<Unclaimed>(task.state)) {
+    view.state = TaskView::State::unclaimed;
   } else {
     view.num_ahead = static_cast<std::uint64_t>(std::distance(ready_.begin(), ready_.find(turn_of(id, task))));
   }
@@ -115,12 +117,14 @@ Counts Scheduler::counts() const {
 std::string Scheduler::check_invariants() const {
   std::uint64_t executing = 0;
   std::uint64_t dispatched = 0;
+  std::uint64_t unclaimed = 0;
   std::uint64_t bytes = 0;
   for (const auto& [id, task] : tasks_) {
     const std::string name = "task " + std::to_string(id.value);
     if (id.value > totals_.accepted) return name + " was never accepted";
     const bool is_ready = std::holds_alternative<Ready>(task.state);
     if (is_ready != ready_.contains(turn_of(id, task))) return name + " and the ready queue disagree";
+    if (std::holds_alternative<Unclaimed>(task.state)) ++unclaimed;
     if (is_ready) bytes += task.spec.payload.size();
     if (const auto* state = std::get_if<Delayed>(&task.state); state && !delayed_.contains({state->until, id}))
       return name + " is delayed but not among the delayed";
@@ -138,7 +142,8 @@ std::string Scheduler::check_invariants() const {
   if (executing != num_executing_ || dispatched != num_dispatched_) return "counts of attempts are off";
   if (bytes != queued_bytes_) return "the count of queued bytes is off";
   if (totals_.accepted != totals_.ended() + tasks_.size()) return "accepted tasks are not ended or unfinished";
-  if (tasks_.size() != ready_.size() + delayed_.size() + dispatched) return "a task is in no state";
+  if (unclaimed != num_unclaimed_) return "the count of unclaimed tasks is off";
+  if (tasks_.size() != ready_.size() + delayed_.size() + dispatched + unclaimed) return "a task is in no state";
   std::uint64_t held = 0;
   std::uint64_t slots = 0;
   for (const auto& [id, worker] : workers_) {

@@ -23,6 +23,7 @@ struct UnfinishedTask {
   std::uint32_t num_failures = 0;
   std::uint32_t num_worker_kills = 0;
   bool is_cancelled = false;  ///< and ends as that, unless an attempt ends first
+  bool is_unclaimed = false;  ///< who submitted it is gone, and may submit it again: not dispatched before
 
   friend bool operator==(const UnfinishedTask&, const UnfinishedTask&) = default;
 };

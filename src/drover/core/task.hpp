@@ -51,6 +51,8 @@ struct TaskSpec {
   /// How many tasks made one another down to this one: trees of tasks are worked off depth first, which
   /// bounds how much of them is there at once.
   std::uint16_t depth = 0;
+  /// The task that made it; none: no task did.
+  TaskId maker{};
   /// The time limit of each of its attempts; zero: that of the profile.
   Duration timeout{};
 

@@ -77,7 +77,7 @@ void Farm::State::split(const std::vector<std::string>& args) {
   try {
     arguments = cli::parse_program_arguments(args);
     rest = arguments->rest;
-  } catch (const UsageError& e) {
+  } catch (const Error& e) {
     usage_error = e.what();
   }
 }
@@ -172,6 +172,7 @@ runtime::CallPtr Submitter::submit_bytes(const std::string& name, std::string ar
   spec.tag = options.label.empty() ? name : options.label;
   spec.priority = options.priority.value_or(priority_);
   spec.depth = depth_;
+  spec.maker = maker_;
   spec.timeout = options.timeout;
   std::vector<runtime::CallPtr> after;
   for (const AnyFuture& future : options.after) after.push_back(future.call());
@@ -255,7 +256,9 @@ std::uint16_t depth_below(const core::TaskSpec& spec) {
 
 TaskContext::TaskContext(std::shared_ptr<runtime::CallBoard> board, const exec::FunctionCall& call,
                          const WorkerState& state)
-    : Submitter(std::move(board), call.spec.priority, depth_below(call.spec)), call_(call), state_(state) {}
+    : Submitter(std::move(board), call.spec.priority, depth_below(call.spec), call.attempt.task),
+      call_(call),
+      state_(state) {}
 
 std::string TaskContext::owner() const {
   if (call_.owner.is_none()) return "session";
@@ -264,11 +267,22 @@ std::string TaskContext::owner() const {
 }
 
 void TaskContext::progress(double fraction, std::string text) {
+  const double within = std::isfinite(fraction) ? std::clamp(fraction, 0.0, 1.0) : 0;
+  untold_ = Progress{within, std::move(text)};
   const auto now = std::chrono::steady_clock::now();
   if (now - told_ < kProgressPause) return;
   told_ = now;
-  const double within = std::isfinite(fraction) ? std::clamp(fraction, 0.0, 1.0) : 0;
-  board().tell({call_.attempt, within, std::move(text)});
+  tell();
+}
+
+void TaskContext::tell() {
+  if (untold_) board().tell({call_.attempt, untold_->fraction, std::move(untold_->text)});
+  untold_.reset();
+}
+
+TaskContext::~TaskContext() {
+  tell();
+  hand_in();
 }
 
 void TaskContext::throw_other_state(const std::type_info& asked) {

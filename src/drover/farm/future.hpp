@@ -42,7 +42,7 @@ class AnyFuture {
   [[nodiscard]] bool is_valid() const { return call_ != nullptr; }
   /// Whether the task has ended, one way or another: get() does not wait.
   [[nodiscard]] bool is_ready() const { return board_->has_ended(call_); }
-  /// What the task has said by TaskContext::progress(), if the session submitted it.
+  /// What the task has said by TaskContext::progress() so far.
   [[nodiscard]] Progress progress() const { return board_->progress(call_); }
   /// Waits for its end.
   void wait() const { detail::wait_for_end(*board_, call_); }

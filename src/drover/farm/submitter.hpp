@@ -42,7 +42,8 @@ struct SubmitOptions {
   std::optional<std::uint8_t> priority{};
   /// How long an attempt may take; zero: what --timeout says.
   std::chrono::nanoseconds timeout{};
-  /// Begins once these have succeeded; if one of them does not, it is cancelled. Of the same submitter.
+  /// Begins once these have succeeded; if one of them does not, it is cancelled. Of the same submitter. A task whose
+  /// own tasks come after others has ended only once all of them are handed in.
   std::vector<AnyFuture> after{};
   /// What it is called in logs and summaries; empty: the name of its type.
   std::string label{};
@@ -143,9 +144,10 @@ class Submitter {
   }
 
  protected:
-  /// `depth`: of its tasks.
-  Submitter(std::shared_ptr<runtime::CallBoard> board, std::uint8_t priority, std::uint16_t depth)
-      : board_(std::move(board)), priority_(priority), depth_(depth) {}
+  /// `depth`: of its tasks; `maker`: the task that submits, if one does.
+  Submitter(std::shared_ptr<runtime::CallBoard> board, std::uint8_t priority, std::uint16_t depth,
+            core::TaskId maker = {})
+      : board_(std::move(board)), priority_(priority), depth_(depth), maker_(maker) {}
   /// Waits until all that was submitted is on its way.
   void hand_in();
   ~Submitter() = default;
@@ -179,6 +181,7 @@ class Submitter {
   std::shared_ptr<runtime::CallBoard> board_;
   std::uint8_t priority_;
   std::uint16_t depth_;
+  core::TaskId maker_;
   runtime::CallTallyPtr tally_ = std::make_shared<runtime::CallTally>();
 };
 

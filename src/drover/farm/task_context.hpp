@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <typeindex>
@@ -28,8 +29,8 @@ class TaskContext : public Submitter {
  public:
   /// For the farm.
   TaskContext(std::shared_ptr<runtime::CallBoard> board, const exec::FunctionCall& call, const WorkerState& state);
-  /// The tasks that it made go before its end.
-  ~TaskContext() { hand_in(); }
+  /// What it said last and the tasks that it made go before its end.
+  ~TaskContext();
   TaskContext(const TaskContext&) = delete;
   TaskContext& operator=(const TaskContext&) = delete;
 
@@ -48,8 +49,8 @@ class TaskContext : public Submitter {
   /// Nobody wants the result any more, or the time limit has passed: end soon, however.
   [[nodiscard]] bool is_cancelled() const { return call_.is_cancelled; }
 
-  /// Says how far the task has come, from 0 to 1, and if need be in words: for Future::progress() in the session,
-  /// `drover explain` and `drover events`. More than ten times a second is not told.
+  /// Says how far the task has come, from 0 to 1, and if need be in words: for Future::progress() of who submitted it,
+  /// `drover explain` and `drover events`. More than ten times a second is not told, but the last word is.
   void progress(double fraction, std::string text = "");
 
   /// The value that was broadcast, for as long as the task executes. Loaded once in a process, and shared by all
@@ -74,11 +75,13 @@ class TaskContext : public Submitter {
   }
 
  private:
+  void tell();
   [[noreturn]] static void throw_other_state(const std::type_info& asked);
 
   const exec::FunctionCall& call_;
   const WorkerState& state_;
   std::chrono::steady_clock::time_point told_{};     ///< when progress() was last heard
+  std::optional<Progress> untold_;                   ///< what it has said since
   std::vector<std::shared_ptr<const void>> values_;  ///< those that were broadcast, and that it uses
 };
 

@@ -81,6 +81,12 @@ struct EventWriter {
     fields.text("kind", is_command ? "command" : "function");
     if (is_command) fields.text("command", fact.spec.payload);
     fields.text_if_any("tag", fact.spec.tag);
+    if (!fact.spec.maker.is_none()) fields.number("maker", fact.spec.maker.value);
+  }
+  void operator()(const core::fact::TaskClaimed& fact) const {
+    Fields fields = begin("task_claimed");
+    fields.number("task", fact.task.value);
+    fields.number("owner", fact.owner.value);
   }
   void operator()(const core::fact::InputEnded&) const { begin("input_ended"); }
   void operator()(const core::fact::GroupFormed& fact) const {

@@ -3,7 +3,8 @@
 // A line is one object: `t`, the Unix time in seconds with microseconds; `event`; then the fields of
 // that event, in this order. Names are stable; fields may be added.
 //
-//   task_accepted        task owner kind(command|function) command? tag?
+//   task_accepted        task owner kind(command|function) command? tag? maker?
+//   task_claimed         task owner: left unfinished by an earlier session, and submitted again
 //   input_ended
 //   group_formed         group source(world|spawn|join) first_worker population hosts?
 //   group_ended          group how(left|lost)

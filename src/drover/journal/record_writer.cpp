@@ -25,6 +25,7 @@ class Binder {
     statement_.bind(++index_, static_cast<std::int64_t>(value));
     return *this;
   }
+  Binder& number_if_any(std::integral auto value) { return value == 0 ? null() : number(value); }
   Binder& micros(Duration duration) { return number(std::chrono::floor<std::chrono::microseconds>(duration).count()); }
   /// Must live until run().
   Binder& blob(std::string_view bytes) {
@@ -62,10 +63,11 @@ std::optional<TaskEnd> end_brought_about(const fact::AttemptEnded& fact, const F
 /// Those that happen for each task would double the journal.
 bool is_rare(const Fact& fact) {
   using namespace core::fact;
-  return !(std::holds_alternative<TaskAccepted>(fact) || std::holds_alternative<AttemptDispatched>(fact) ||
-           std::holds_alternative<AttemptStarted>(fact) || std::holds_alternative<AttemptEnded>(fact) ||
-           std::holds_alternative<AttemptHandedBack>(fact) || std::holds_alternative<AttemptLost>(fact) ||
-           std::holds_alternative<TaskDelayed>(fact) || std::holds_alternative<TaskEnded>(fact));
+  return !(std::holds_alternative<TaskAccepted>(fact) || std::holds_alternative<TaskClaimed>(fact) ||
+           std::holds_alternative<AttemptDispatched>(fact) || std::holds_alternative<AttemptStarted>(fact) ||
+           std::holds_alternative<AttemptEnded>(fact) || std::holds_alternative<AttemptHandedBack>(fact) ||
+           std::holds_alternative<AttemptLost>(fact) || std::holds_alternative<TaskDelayed>(fact) ||
+           std::holds_alternative<TaskEnded>(fact));
 }
 
 void count_end(TaskEnd how, Counts& totals) {
@@ -93,7 +95,7 @@ void count_end(TaskEnd how, Counts& totals) {
 RecordWriter::RecordWriter(SQLite::Database& database)
     : insert_task_(database,
                    "INSERT INTO task_rows (id, owner, kind, payload, slot_marks, tag, priority, depth, timeout, "
-                   "accepted_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+                   "maker, accepted_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
       insert_attempt_(database,
                       "INSERT INTO attempt_rows (task, n, worker, outcome, code, reason, started_at, runtime, "
                       "cpu_time, max_rss_kib, stdout_bytes, stderr_bytes, stderr_tail, value, recorded_at, task_end) "
@@ -141,6 +143,7 @@ void RecordWriter::write(const fact::TaskAccepted& fact, const Context& context)
       .number(fact.spec.priority)
       .number(fact.spec.depth)
       .micros(fact.spec.timeout)
+      .number_if_any(fact.spec.maker.value)
       .number(context.at)
       .run();
   Progress& progress = context.progress;

@@ -51,11 +51,12 @@ TaskSpec read_spec(RowReader& row) {
   spec.priority = static_cast<std::uint8_t>(row.number());
   spec.depth = static_cast<std::uint16_t>(row.number());
   spec.timeout = row.micros();
+  spec.maker = TaskId(row.count());
   return spec;
 }
 
 constexpr const char* kUnfinished = R"sql(
-SELECT id, owner, kind, payload, slot_marks, tag, priority, depth, timeout, coalesce(last_attempt, 0),
+SELECT id, owner, kind, payload, slot_marks, tag, priority, depth, timeout, maker, coalesce(last_attempt, 0),
   coalesce(counts_from, 0), cancel_requested IS NOT NULL
 FROM task_rows AS t
 WHERE id >= ? AND task_end IS NULL AND NOT EXISTS (
@@ -74,12 +75,12 @@ FROM attempt_rows WHERE task = ?1)sql";
 // Each gives the time of the record first, and has its rows in the order of time.
 
 constexpr const char* kAcceptedSince = R"sql(
-SELECT accepted_at, id, owner, kind, payload, slot_marks, tag, priority, depth, timeout
+SELECT accepted_at, id, owner, kind, payload, slot_marks, tag, priority, depth, timeout, maker
 FROM task_rows WHERE id >= ?1 AND accepted_at >= ?2 ORDER BY id)sql";
 
 /// Attempts that ended, and tasks that ended without one.
 constexpr const char* kEndedSince = R"sql(
-SELECT at, t.id, t.owner, t.kind, t.payload, t.slot_marks, t.tag, t.priority, t.depth, t.timeout, w.id,
+SELECT at, t.id, t.owner, t.kind, t.payload, t.slot_marks, t.tag, t.priority, t.depth, t.timeout, t.maker, w.id,
   w.group_id, w.host, e.worker,
   e.outcome, e.n, e.code, e.reason, e.started_at, e.runtime, e.cpu_time, e.max_rss_kib, e.stdout_bytes,
   e.stderr_bytes, e.stderr_tail, e.task_end
@@ -222,7 +223,7 @@ bool RecordedEnds::contains(AttemptId attempt) {
 InputTasks::InputTasks(const RunDirectory& run)
     : database_(open_for_reading(run.database())),
       select_(database_,
-              "SELECT kind, payload, slot_marks, tag, priority, depth, timeout FROM task_rows WHERE owner = 0 "
+              "SELECT kind, payload, slot_marks, tag, priority, depth, timeout, maker FROM task_rows WHERE owner = 0 "
               "ORDER BY id") {}
 
 std::optional<TaskSpec> InputTasks::next() {

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -191,6 +192,17 @@ void SqliteJournal::set_options(const std::vector<StoredOption>& options) {
 void SqliteJournal::continue_input(Fingerprint fingerprint) {
   progress_.is_input_ended = start_.is_input_ended = false;
   progress_.input_fingerprint = fingerprint;
+}
+
+/// A task has a lower number than those that it makes.
+void SqliteJournal::leave_calls_unclaimed() {
+  std::set<core::TaskId> unfinished;
+  for (core::UnfinishedTask& task : start_.unfinished) {
+    unfinished.insert(task.id);
+    const bool is_sessions = task.owner.is_none() && task.spec.maker.is_none();
+    const bool is_made_again = core::is_worker(task.owner) && unfinished.contains(task.spec.maker);
+    task.is_unclaimed = task.spec.kind == core::TaskKind::function && (is_sessions || is_made_again);
+  }
 }
 
 void SqliteJournal::read_start_again() {

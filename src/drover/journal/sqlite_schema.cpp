@@ -197,8 +197,13 @@ CREATE VIEW hosts AS
   FROM attempts GROUP BY host;
 )sql";
 
+constexpr const char* kVersion2 = R"sql(
+ALTER TABLE task_rows ADD COLUMN maker INTEGER;  -- the task that made it; NULL: no task did
+)sql";
+
 /// Entry N takes a database of version N to N + 1. Entries are never changed, only added.
-constexpr std::array<std::array<const char*, 2>, kSchemaVersion> kSteps{{{kVersion1Tables, kVersion1Views}}};
+constexpr std::array<std::array<const char*, 2>, kSchemaVersion> kSteps{
+    {{kVersion1Tables, kVersion1Views}, {kVersion2, ""}}};
 
 int number(SQLite::Database& database, const char* pragma) {
   return database.execAndGet(std::string("PRAGMA ") + pragma).getInt();

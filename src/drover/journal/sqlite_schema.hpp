@@ -19,7 +19,7 @@
 
 namespace drover::journal {
 
-inline constexpr int kSchemaVersion = 1;
+inline constexpr int kSchemaVersion = 2;
 
 /// Whether this is a run.db that this drover can use; throws Error if not, naming `path` and what to do.
 void check_schema(SQLite::Database& database, const std::filesystem::path& path);

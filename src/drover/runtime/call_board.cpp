@@ -61,7 +61,7 @@ CallPtr CallBoard::add(core::TaskSpec spec, CallTallyPtr tally) {
 
 bool CallBoard::wait_until_taken(const CallTally& tally, std::optional<core::Duration> limit) {
   std::unique_lock lock(mutex_);
-  const auto is_taken = [&] { return is_closed_ || tally.num_queued == 0; };
+  const auto is_taken = [&] { return is_closed_ || tally.num_to_take == 0; };
   if (limit) return taken_.wait_for(lock, *limit, is_taken);
   taken_.wait(lock, is_taken);
   return true;
@@ -96,6 +96,7 @@ CallPtr CallBoard::submit_locked(core::TaskSpec spec, std::span<const CallPtr> a
       return call;
     }
   }
+  if (call->tally) ++call->tally->num_to_take;
   if (call->num_blockers > 0)
     call->state = Call::State::blocked;
   else
@@ -106,7 +107,6 @@ CallPtr CallBoard::submit_locked(core::TaskSpec spec, std::span<const CallPtr> a
 void CallBoard::enqueue(const CallPtr& call) {
   call->state = Call::State::queued;
   queued_[call->spec.priority].push_back(call);
-  if (call->tally) ++call->tally->num_queued;
   if (num_queued_++ == 0) signal();
 }
 
@@ -235,7 +235,7 @@ std::vector<CallBoard::Submitted> CallBoard::take_submitted(std::size_t max) {
     for (; !calls.empty() && submitted.size() < max; calls.pop_front()) {
       Call& call = *calls.front();
       --num_queued_;
-      if (call.tally) --call.tally->num_queued;
+      if (call.tally) --call.tally->num_to_take;
       if (call.state == Call::State::ended) continue;
       call.state = Call::State::taken;
       submitted.push_back({call.number, std::move(call.spec)});
@@ -270,7 +270,15 @@ std::vector<wire::Progress> CallBoard::take_told() {
 
 void CallBoard::set_progress(std::uint64_t number, CallProgress progress) {
   const std::lock_guard lock(mutex_);
-  if (const auto found = open_.find(number); found != open_.end()) found->second->progress = std::move(progress);
+  if (const auto found = open_.find(number); found != open_.end()) {
+    found->second->progress = std::move(progress);
+    if (found->second->on_progress) found->second->on_progress(found->second->progress);
+  }
+}
+
+void CallBoard::on_progress(const CallPtr& call, std::function<void(const CallProgress&)> action) {
+  const std::lock_guard lock(mutex_);
+  call->on_progress = std::move(action);
 }
 
 void CallBoard::end(std::vector<Ended> ended) {
@@ -297,6 +305,7 @@ void CallBoard::close(const std::string& reason) {
 }
 
 void CallBoard::end_locked(const CallPtr& call, CallEnd end) {
+  if (call->state == Call::State::blocked && call->tally && --call->tally->num_to_take == 0) taken_.notify_all();
   call->state = Call::State::ended;
   call->end = std::move(end);
   open_.erase(call->number);

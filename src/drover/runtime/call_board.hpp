@@ -44,11 +44,12 @@ struct CallProgress {
   std::string text;
 };
 
-/// Counts the tasks of one who submits that the loop has yet to take. Belongs to the board.
+/// Counts the tasks of one who submits that the loop has yet to take, also those that come after others. Belongs to
+/// the board.
 class CallTally {
  private:
   friend class CallBoard;
-  std::size_t num_queued = 0;
+  std::size_t num_to_take = 0;
 };
 using CallTallyPtr = std::shared_ptr<CallTally>;
 
@@ -77,6 +78,7 @@ class Call {
   core::TaskSpec spec;  ///< until it is taken
   CallTallyPtr tally;
   CallProgress progress;
+  std::function<void(const CallProgress&)> on_progress;
   CallEnd end;
   std::vector<std::function<void()>> then;
   EndQueuePtr end_queue;
@@ -126,6 +128,9 @@ class CallBoard {
 
   /// Has `action` executed on a thread of the board once the call has ended. One after the other.
   void then(const CallPtr& call, std::function<void()> action);
+
+  /// Has `action` called whenever the task has come further, by the loop, which it does not keep.
+  void on_progress(const CallPtr& call, std::function<void(const CallProgress&)> action);
 
   /// Nothing more will be submitted.
   void finish();

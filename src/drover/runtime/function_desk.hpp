@@ -6,10 +6,12 @@
 
 #include <deque>
 #include <map>
+#include <optional>
 #include <set>
 #include <unordered_map>
 #include <vector>
 
+#include "drover/journal/recorded_calls.hpp"
 #include "drover/runtime/call_board.hpp"
 #include "drover/runtime/observer.hpp"
 #include "drover/runtime/task_source.hpp"
@@ -23,6 +25,12 @@ class FunctionDesk final : public TaskSource, public Observer {
   /// Both outlive the desk.
   FunctionDesk(CallBoard& session, transport::Transport& transport);
 
+  /// The run was begun by another session of the program: what is submitted again has the result that it had then,
+  /// or is the task that is unfinished. Before the first pull.
+  void go_on_from(journal::RecordedCalls recorded, const core::Snapshot& start);
+  /// How many of the unfinished ones were not submitted again, and are therefore cancelled.
+  [[nodiscard]] std::uint64_t num_abandoned() const { return num_abandoned_; }
+
   // --- the session's tasks, as a source ---
 
   Batch pull(std::size_t max) override;
@@ -30,8 +38,8 @@ class FunctionDesk final : public TaskSource, public Observer {
 
   // --- what else there is for the scheduler ---
 
-  /// What the session has withdrawn.
-  [[nodiscard]] std::vector<core::Event> take_requests();
+  /// What the session has withdrawn; what has been submitted again; and what will not be, in the end.
+  [[nodiscard]] std::vector<core::Event> take_requests(const core::Scheduler& scheduler);
   [[nodiscard]] core::Event submit(core::WorkerId from, wire::Submit& submit);
   [[nodiscard]] core::Event withdraw(core::WorkerId from, const wire::Withdraw& withdraw);
 
@@ -60,12 +68,21 @@ class FunctionDesk final : public TaskSource, public Observer {
     core::AttemptResult last;  ///< the attempt that ended last
   };
 
+  [[nodiscard]] bool is_known(core::OwnerId owner, std::uint64_t call, const core::TaskSpec& spec);
+  void settle(core::OwnerId owner, std::uint64_t call, CallEnd end);
+  void tell_owner(const Pending& pending, const wire::Progress& progress);
+
   CallBoard& session_;
   transport::Transport& transport_;
   std::map<core::OwnerId, std::deque<std::uint64_t>> unaccepted_;  ///< calls, in the order of their tasks
   std::unordered_map<core::TaskId, Pending> pending_;              ///< accepted and not delivered
+  std::map<core::TaskId, wire::Progress> early_;                   ///< said before their acceptance was safe
   std::vector<CallBoard::Ended> ended_;                            ///< for the session
   std::map<core::WorkerId, wire::Settled> settled_;
+  std::optional<journal::RecordedCalls> recorded_;
+  std::set<core::TaskId> unclaimed_;  ///< unfinished, and to be submitted again
+  std::map<core::OwnerId, std::vector<core::TaskId>> claimed_;
+  std::uint64_t num_abandoned_ = 0;
   std::map<core::WorkerId, std::uint64_t> unacknowledged_;     ///< tasks submitted since the last SubmitAck
   std::map<wire::ValueId, std::set<core::WorkerId>> fetched_;  ///< who has pieces of them
   std::set<core::WorkerId> gone_;  ///< their tasks have their record, and nobody waits for it

@@ -77,6 +77,8 @@ class IsolatedCall {
       const std::lock_guard lock(sending_);
       outlet_.acknowledge(*ack);
     }
+    if (auto* advanced = std::get_if<wire::Advanced>(&message))
+      calls_.set_progress(advanced->number, {advanced->fraction, std::move(advanced->text)});
     if (auto* piece = std::get_if<wire::Piece>(&message)) calls_.shelf().add(std::move(*piece));
     auto* settled = std::get_if<wire::Settled>(&message);
     if (settled == nullptr) return;

@@ -273,6 +273,11 @@ void IsolatedFunctions::submit(std::uint64_t number, Attempt& attempt, wire::Sub
       inbox->ended.emplace_back(number, task);
       signal(inbox->event.get());
     });
+    calls_.on_progress(call, [inbox = inbox_, number, task = submitted.number](const CallProgress& progress) {
+      const std::lock_guard lock(inbox->mutex);
+      inbox->advanced.insert_or_assign({number, task}, progress);
+      signal(inbox->event.get());
+    });
   }
 }
 
@@ -280,15 +285,20 @@ void IsolatedFunctions::wake_up() const {
   signal(inbox_->event.get());
 }
 
-/// Tells functions what became of the tasks that they made.
+/// Tells functions how far the tasks that they made have come, and what became of them.
 void IsolatedFunctions::settle_calls() {
   std::uint64_t count = 0;
   if (::read(inbox_->event.get(), &count, sizeof count) < 0) return;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> ended;
+  std::map<std::pair<std::uint64_t, std::uint64_t>, CallProgress> advanced;
   {
     const std::lock_guard lock(inbox_->mutex);
     ended.swap(inbox_->ended);
+    advanced.swap(inbox_->advanced);
   }
+  for (auto& [who, progress] : advanced)
+    if (const auto attempt = attempts_.find(who.first); attempt != attempts_.end())
+      send(who.first, attempt->second, wire::Advanced{who.second, progress.fraction, std::move(progress.text)});
   std::map<std::uint64_t, wire::Settled> settled;
   for (const auto& [number, task] : ended) {
     const auto attempt = attempts_.find(number);

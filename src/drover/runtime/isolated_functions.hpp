@@ -65,7 +65,8 @@ class IsolatedFunctions final : public exec::FunctionRunner {
   /// The ends of tasks that functions made: filled on the board's thread.
   struct Inbox {
     std::mutex mutex;
-    std::vector<std::pair<std::uint64_t, std::uint64_t>> ended;  ///< process, its number for the task
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> ended;                ///< process, its number for the task
+    std::map<std::pair<std::uint64_t, std::uint64_t>, CallProgress> advanced;  ///< the same
     support::UniqueFd event;
   };
 

@@ -61,12 +61,7 @@ RunEnd MasterLoop::run() {
   }
   if (failure_.empty() && scheduler_.stop_reason() == core::StopReason::no_workers)
     failure_ = "no worker is left, and none came within " + support::format_duration(options_.policy.worker_wait);
-  return {scheduler_.counts(),
-          scheduler_.stop_reason(),
-          signal_,
-          is_input_open_ && ports_.functions == nullptr,
-          rollover_reason_,
-          failure_};
+  return {scheduler_.counts(), scheduler_.stop_reason(), signal_, is_input_open_, rollover_reason_, failure_};
 }
 
 void MasterLoop::turn() {
@@ -81,6 +76,7 @@ void MasterLoop::turn() {
   judge_hosts();
   judge_pressure();
   take_input();
+  take_calls();
   end_input();
   judge_prospects();
   handle(core::event::Ticked{});
@@ -209,7 +205,7 @@ void MasterLoop::take_input() {
     fail(e.what());
     return;
   }
-  was_active_ = was_active_ || !batch.tasks.empty();
+  was_active_ = was_active_ || !batch.tasks.empty() || batch.state == TaskSource::State::more;
   is_input_waiting_ = batch.state == TaskSource::State::would_block;
   if (!batch.tasks.empty()) handle(core::event::TasksSubmitted{core::OwnerId(0), std::move(batch.tasks)});
   if (batch.state == TaskSource::State::end) is_input_open_ = false;
@@ -225,8 +221,15 @@ void MasterLoop::end_input() {
 
 void MasterLoop::take_requests() {
   for (const core::Event& event : ports_.desk.take_requests(scheduler_, now_)) handle(event);
+}
+
+/// What code says of its tasks beside submitting them.
+void MasterLoop::take_calls() {
   if (ports_.functions == nullptr) return;
-  for (const core::Event& event : ports_.functions->take_requests()) handle(event);
+  for (const core::Event& event : ports_.functions->take_requests(scheduler_)) {
+    was_active_ = true;
+    handle(event);
+  }
 }
 
 // --- groups -----------------------------------------------------------------------------------
@@ -362,8 +365,7 @@ void MasterLoop::commit() {
   }
   for (core::Command& command : outbox.commands) std::visit([this](auto& c) { perform(c); }, command);
   // Code that waits for results makes the next tasks of them.
-  if (ports_.functions != nullptr && num_unsafe_deliveries_ > 0 && scheduler_.has_idle_slots())
-    ports_.journal.hurry();
+  if (ports_.functions != nullptr && num_unsafe_deliveries_ > 0 && scheduler_.has_idle_slots()) ports_.journal.hurry();
   release(ports_.journal.commit(now_));
 }
 
@@ -472,8 +474,8 @@ void MasterLoop::wait() {
   // With work ahead, input that comes now need not be taken at once: better much of it in one turn.
   const bool is_input_urgent = is_input_waiting_ && slack == core::Duration::zero();
   std::vector<int> fds = ports_.recruiter.fds();
-  fds.insert(fds.end(), {ports_.signals.fd(), processes_.fd(), ports_.desk.fd(),
-                         is_input_urgent ? ports_.source.wait_fd() : -1});
+  fds.insert(fds.end(),
+             {ports_.signals.fd(), processes_.fd(), ports_.desk.fd(), is_input_urgent ? ports_.source.wait_fd() : -1});
   waiter_.wait(fds, now, deadline, ports_.transport.is_receiving() ? core::Duration::zero() : slack);
 }
 

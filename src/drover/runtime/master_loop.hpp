@@ -117,6 +117,7 @@ class MasterLoop {
   void take(core::WorkerId from, const Unexpected& unexpected);
   void take_deaths(const std::vector<core::WorkerId>& ended);
   void take_requests();
+  void take_calls();
   void take_recruits();
   void take(recruit::Note& note);
   void take(recruit::Failed& failed);

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "drover/exec/function_table.hpp"
+#include "drover/support/digest.hpp"
 #include "drover/support/error.hpp"
 
 namespace drover::runtime {
@@ -32,11 +33,14 @@ void Shelf::part_from_parent() {
 
 wire::ValueId Shelf::put(std::string bytes) {
   const std::lock_guard lock(mutex_);
-  last_ = wire::ValueId(last_.value + 1);
-  ValuePtr& value = values_[last_] = std::make_shared<Value>();
+  support::Digest digest;
+  digest.add(bytes);
+  digest.add(++num_put_[digest.value()]);
+  const wire::ValueId id(digest.value());
+  ValuePtr& value = values_[id] = std::make_shared<Value>();
   value->bytes = std::move(bytes);
   value->is_whole = true;
-  return last_;
+  return id;
 }
 
 void Shelf::remove(wire::ValueId id) {

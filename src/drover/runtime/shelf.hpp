@@ -26,7 +26,8 @@ class Shelf {
 
   // --- for the code on the master ---
 
-  /// There until it is removed.
+  /// There until it is removed. Its id tells its contents: the same in another session of the program, where a task
+  /// that was submitted with it is known by its argument. Putting equal values again gives each an id of its own.
   [[nodiscard]] wire::ValueId put(std::string bytes);
   /// What has been loaded from it stays with those who have it.
   void remove(wire::ValueId id);
@@ -85,7 +86,7 @@ class Shelf {
   std::map<wire::ValueId, ValuePtr> values_;
   std::vector<wire::Fetch> wanted_;
   std::vector<wire::ValueId> removed_;
-  wire::ValueId last_{};
+  std::map<std::uint64_t, std::uint64_t> num_put_;  ///< how often each content
   bool is_closed_ = false;
 };
 

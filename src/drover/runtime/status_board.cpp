@@ -213,6 +213,9 @@ std::string StatusBoard::explain(core::TaskId task, const core::Scheduler& sched
     case core::TaskView::State::dispatched:
       text += " is with " + where + ", behind what runs there.";
       break;
+    case core::TaskView::State::unclaimed:
+      text += " was left unfinished when the run was taken up, and waits for the program to submit it again.";
+      break;
     case core::TaskView::State::delayed:
       text += " failed and waits " + support::format_duration(std::max(*view->until - now, core::Duration::zero())) +
               " before its next attempt.";

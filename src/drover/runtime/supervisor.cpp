@@ -263,8 +263,8 @@ bool pause(core::Duration length, SignalInbox& signals, int& signal) {
   return true;
 }
 
-SupervisorResult stopped(int signal, const std::string& run_dir) {
-  return {status_of_signal(signal), "stopped; go on with: drover run --resume " + run_dir, run_dir};
+SupervisorResult stopped(int signal, const SupervisorPlan& plan, const std::string& run_dir) {
+  return {status_of_signal(signal), "stopped; go on with: " + plan.resume_command(run_dir), run_dir};
 }
 
 }  // namespace
@@ -279,11 +279,11 @@ SupervisorResult supervise(const SupervisorPlan& plan) {
     if (end.exit_status) return {*end.exit_status, "", ""};
     const std::string diagnostics = end.diagnostics.empty() ? "" : ":\n" + end.diagnostics;
     if (end.run_dir.empty() || !plan.resume) return {kInternalFailure, end.reason + diagnostics, end.run_dir};
-    if (end.is_terminated) return stopped(SIGTERM, end.run_dir);
+    if (end.is_terminated) return stopped(SIGTERM, plan, end.run_dir);
     if (end.changes.is_empty() && num_rollovers >= plan.max_rollovers)
       return {kInternalFailure,
               end.reason + ", and " + std::to_string(num_rollovers) +
-                  " rollovers were all there may be; go on with: drover run --resume " + end.run_dir + diagnostics,
+                  " rollovers were all there may be; go on with: " + plan.resume_command(end.run_dir) + diagnostics,
               end.run_dir};
     if (!end.changes.is_empty()) {
       plan.say(end.reason + ": going on from the journal");
@@ -292,13 +292,13 @@ SupervisorResult supervise(const SupervisorPlan& plan) {
                std::to_string(plan.max_rollovers) + ")");
       if (end.has_progressed) delay = plan.rollover_delay;
       int signal = 0;
-      if (!pause(delay, signals, signal)) return stopped(signal, end.run_dir);
+      if (!pause(delay, signals, signal)) return stopped(signal, plan, end.run_dir);
       delay = std::min(delay * 2, kLongestDelay);
     }
     try {
       command = plan.resume(end.run_dir, end.changes);
     } catch (const Error& e) {
-      return {kInternalFailure, e.what() + ("; go on with: drover run --resume " + end.run_dir), end.run_dir};
+      return {kInternalFailure, e.what() + ("; go on with: " + plan.resume_command(end.run_dir)), end.run_dir};
     }
   }
 }

@@ -20,6 +20,8 @@ struct SupervisorPlan {
   /// The same for one that goes on with the run in a directory, with what changes for it. May throw Error: it cannot
   /// be. Null: no rollover.
   std::function<std::vector<std::string>(const std::string& run_dir, const HostChanges& changes)> resume;
+  /// What somebody can type to go on with that run.
+  std::function<std::string(const std::string& run_dir)> resume_command;
   /// Not counting those for hosts that came or left.
   unsigned max_rollovers = 3;
   /// Pause before the first rollover; doubles each time.

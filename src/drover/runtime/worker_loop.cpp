@@ -135,6 +135,11 @@ void WorkerLoop::take(wire::Settled& settled) {
   calls_->end(std::move(ended));
 }
 
+void WorkerLoop::take(wire::Advanced& advanced) {
+  if (machine_) handle(core::worker_event::MasterHeard{});
+  if (calls_ != nullptr) calls_->set_progress(advanced.number, {advanced.fraction, std::move(advanced.text)});
+}
+
 void WorkerLoop::take(const wire::SubmitAck& ack) {
   if (machine_) handle(core::worker_event::MasterHeard{});
   if (outlet_) outlet_->acknowledge(ack);
@@ -181,6 +186,7 @@ void WorkerLoop::poll_attempts() {
     attempt_events_.emplace_back(core::worker_event::AttemptEnded{std::move(result)});
   if (attempt_events_.empty()) return;
   was_active_ = true;
+  if (outlet_) (void)outlet_->push();  // what they said last goes before their end
   handle(std::exchange(attempt_events_, {}));
 }
 

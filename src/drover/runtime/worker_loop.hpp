@@ -63,6 +63,7 @@ class WorkerLoop final : private exec::AttemptHandler {
   void take(const wire::OutputAck& ack);
   void take(const wire::Ping& ping);
   void take(wire::Settled& settled);
+  void take(wire::Advanced& advanced);
   void take(const wire::SubmitAck& ack);
   void take(wire::Piece& piece);
   void take(const wire::Release& release);

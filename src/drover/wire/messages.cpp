@@ -60,6 +60,7 @@ DROVER_PLAIN(drover::wire::Fetch)
 DROVER_PLAIN(drover::wire::Piece)
 DROVER_PLAIN(drover::wire::Release)
 DROVER_PLAIN(drover::wire::SubmitAck)
+DROVER_PLAIN(drover::wire::Advanced)
 DROVER_PLAIN(drover::wire::Progress)
 #undef DROVER_PLAIN
 
@@ -103,7 +104,7 @@ void serialize(Archive& ar, core::AttemptId& v, unsigned) {
 }
 template <class Archive>
 void serialize(Archive& ar, core::TaskSpec& v, unsigned) {
-  ar& v.kind& v.payload& v.slot_marks& v.tag& v.priority& v.depth& v.timeout;
+  ar& v.kind& v.payload& v.slot_marks& v.tag& v.priority& v.depth& v.maker& v.timeout;
 }
 template <class Archive>
 void serialize(Archive& ar, core::Assignment& v, unsigned) {
@@ -234,6 +235,10 @@ void serialize(Archive& ar, wire::Piece& v, unsigned) {
 template <class Archive>
 void serialize(Archive& ar, wire::Progress& v, unsigned) {
   ar& v.attempt& v.fraction& v.text;
+}
+template <class Archive>
+void serialize(Archive& ar, wire::Advanced& v, unsigned) {
+  ar& v.number& v.fraction& v.text;
 }
 template <class Archive>
 void serialize(Archive& ar, wire::SubmitAck& v, unsigned) {

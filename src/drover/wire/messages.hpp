@@ -154,6 +154,14 @@ struct Settled {
   friend bool operator==(const Settled&, const Settled&) = default;
 };
 
+/// How far a task that this worker submitted has come.
+struct Advanced {
+  std::uint64_t number = 0;
+  double fraction = 0;  ///< of its work
+  std::string text;
+  friend bool operator==(const Advanced&, const Advanced&) = default;
+};
+
 /// There is room for so many more submitted tasks.
 struct SubmitAck {
   std::uint64_t num_calls = 0;
@@ -192,8 +200,8 @@ struct Release {
   friend bool operator==(const Release&, const Release&) = default;
 };
 
-// Between a worker and a process that executes a function for it: this, Kill, Settled, SubmitAck and Piece there;
-// Submit, Withdraw, Fetch, Progress and Report back.
+// Between a worker and a process that executes a function for it: this, Kill, Settled, Advanced, SubmitAck and Piece
+// there; Submit, Withdraw, Fetch, Progress and Report back.
 
 /// Execute this, and end.
 struct Call {
@@ -207,7 +215,7 @@ struct Call {
 };
 
 using Message = std::variant<Hello, Report, Goodbye, Welcome, Ticket, Recall, Kill, Drain, OutputAck, Ping, Submit,
-                             Withdraw, Settled, Call, Fetch, Piece, Release, SubmitAck, Progress>;
+                             Withdraw, Settled, Call, Fetch, Piece, Release, SubmitAck, Progress, Advanced>;
 
 /// The message in an envelope, ready to be sent.
 [[nodiscard]] std::string encode(const Message& message);

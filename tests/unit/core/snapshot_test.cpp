@@ -163,3 +163,25 @@ TEST_CASE("a finished run has nothing to go on with") {
   CHECK(resumed.handle(event::Ticked{}).empty());
   CHECK(resumed.scheduler().phase() == Scheduler::Phase::closed);
 }
+
+TEST_CASE("an unclaimed task goes on once somebody submits it again") {
+  Run run(strict());
+  run.submit({"a", "b"});
+  Snapshot snapshot = run.scheduler().snapshot();
+  for (UnfinishedTask& task : snapshot.unfinished) task.is_unclaimed = true;
+  Policy policy = strict();
+  policy.max_queued_tasks = 1;
+  Run resumed(policy, snapshot);
+  CHECK(sent(resumed.announce(1)).empty());
+  CHECK(resumed.scheduler().num_unclaimed() == 2);
+  CHECK(resumed.scheduler().num_wanted_tasks() == 1);  // they leave their room to others
+  CHECK(resumed.scheduler().has_queue_room());
+  CHECK(resumed.scheduler().snapshot().unfinished == snapshot.unfinished);
+  const OwnerId owner = owner_of(WorkerId(7));
+  CHECK(sent(resumed.handle(event::TasksClaimed{owner, {TaskId(2)}})) == std::vector<AttemptId>{{TaskId(2), 1}});
+  CHECK(resumed.scheduler().owner(TaskId(2)) == owner);
+  CHECK(sent(resumed.handle(event::TasksClaimed{owner, {TaskId(2)}})).empty());
+  resumed.handle(event::CancelRequested{{TaskId(1)}});
+  CHECK(resumed.scheduler().counts().cancelled == 1);
+  CHECK(resumed.scheduler().num_unclaimed() == 0);
+}

@@ -129,7 +129,7 @@ TEST_CASE("functions that take little are started ahead of their turn") {
     CHECK(num_started(1us, assignments(2, 20, TaskKind::function)) == 9);
   }
   SECTION("as many as are worth a moment") {
-    CHECK(num_started(400us, assignments(2, 20, TaskKind::function)) == 3);
+    CHECK(num_started(1600us, assignments(2, 20, TaskKind::function)) == 3);
   }
   SECTION("one if they are still short") {
     CHECK(num_started(5ms, assignments(2, 20, TaskKind::function)) == 2);

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "drover/journal/recorded_calls.hpp"
 #include "drover/journal/run_description.hpp"
 #include "drover/journal/run_lock.hpp"
 #include "drover/journal/run_records.hpp"
@@ -346,4 +347,68 @@ TEST_CASE("one master a run directory, by a lock that dies with its holder") {
   };
   REQUIRE(drover::test::crash_using<Holder>([](Holder&) {}, fixture.run));
   CHECK_NOTHROW(RunLock::acquire(fixture.run));
+}
+
+TEST_CASE("what a program submitted is known again by its content, with what became of it") {
+  const RunFixture fixture;
+  const auto call = [](const std::string& payload, std::uint64_t maker = 0) {
+    TaskSpec spec;
+    spec.kind = TaskKind::function;
+    spec.payload = payload;
+    spec.tag = "label";
+    spec.maker = TaskId(maker);
+    return spec;
+  };
+  const auto accepted = [&](std::uint64_t task, const std::string& payload, std::uint64_t maker = 0) {
+    return fact::TaskAccepted{TaskId(task), maker == 0 ? OwnerId() : owner_of(WorkerId(1)), call(payload, maker)};
+  };
+  const auto ended = [](std::uint64_t task, Outcome outcome, const std::string& value) {
+    AttemptResult result;
+    result.attempt = {TaskId(task), 1};
+    result.outcome = std::move(outcome);
+    result.value = value;
+    return fact::AttemptEnded{result, WorkerId(1)};
+  };
+  {
+    SqliteJournal journal(fixture.run, {}, "1.0");
+    journal.record({{accepted(1, "a"), accepted(2, "a"), accepted(3, "b"), accepted(4, "maker"), accepted(5, "c", 4),
+                     accepted(6, "d", 4), accepted(7, "e", 1)},
+                    0});
+    journal.record({{ended(1, Exited{0}, "A"), fact::TaskEnded{TaskId(1), {}, TaskEnd::succeeded},
+                     ended(2, Threw{"type", "text"}, ""), fact::TaskEnded{TaskId(2), {}, TaskEnd::failed},
+                     fact::TaskEnded{TaskId(3), {}, TaskEnd::cancelled}, ended(5, Exited{0}, "C"),
+                     fact::TaskEnded{TaskId(5), owner_of(WorkerId(1)), TaskEnd::succeeded}},
+                    0});
+    (void)journal.flush();
+  }
+  SqliteJournal journal(fixture.run, {}, "1.0");
+  journal.leave_calls_unclaimed();
+  std::map<std::uint64_t, bool> unclaimed;
+  for (const UnfinishedTask& task : journal.start().unfinished) unclaimed[task.id.value] = task.is_unclaimed;
+  CHECK(unclaimed == std::map<std::uint64_t, bool>{{4, true}, {6, true}, {7, false}});
+
+  RecordedCalls recorded(fixture.run);
+  const auto first = recorded.take(call("a"));
+  REQUIRE(first);
+  CHECK(first->task == TaskId(1));
+  CHECK(first->how == TaskEnd::succeeded);
+  CHECK(first->value == "A");
+  CHECK(first->num_attempts == 1);
+  const auto second = recorded.take(call("a"));
+  REQUIRE(second);
+  CHECK(second->task == TaskId(2));
+  CHECK(second->how == TaskEnd::failed);
+  CHECK(second->outcome == Outcome(Threw{"type", "text"}));
+  CHECK_FALSE(recorded.take(call("a")));
+  CHECK_FALSE(recorded.take(call("b")));  // cancelled: who submits it again wants it
+  CHECK_FALSE(recorded.take(call("c")));
+  CHECK_FALSE(recorded.take(call("c", 1)));
+  REQUIRE(recorded.take(call("c", 4)));
+  TaskSpec other_label = call("maker");
+  other_label.tag = "another";
+  CHECK_FALSE(recorded.take(other_label));
+  const auto unfinished = recorded.take(call("maker"));
+  REQUIRE(unfinished);
+  CHECK(unfinished->task == TaskId(4));
+  CHECK_FALSE(unfinished->how);
 }

@@ -139,3 +139,30 @@ TEST_CASE("when the board is closed, what has not ended ends as stopped, and so 
   }
   board.wait_all();
 }
+
+TEST_CASE("a tally counts what comes after others, until it is taken or never will be") {
+  CallBoard board;
+  const auto tally = std::make_shared<runtime::CallTally>();
+  const CallPtr first = board.submit(named("first"), {}, tally);
+  const CallPtr second = board.submit(named("second"), std::vector{first}, tally);
+  const CallPtr third = board.submit(named("third"), std::vector{second}, tally);
+  const auto number = board.take_submitted(9).at(0).number;
+  CHECK_FALSE(board.wait_until_taken(*tally, 0ns));
+  board.end({success(number)});
+  CHECK_FALSE(board.wait_until_taken(*tally, 0ns));
+  const auto second_number = board.take_submitted(9).at(0).number;
+  CHECK_FALSE(board.wait_until_taken(*tally, 0ns));
+  board.end({failure(second_number)});
+  CHECK(board.has_ended(third));
+  CHECK(board.wait_until_taken(*tally, 0ns));
+}
+
+TEST_CASE("whoever wants to hears of progress as it comes") {
+  CallBoard board;
+  const CallPtr call = board.submit(named("call"));
+  double heard = 0;
+  board.on_progress(call, [&](const runtime::CallProgress& progress) { heard = progress.fraction; });
+  board.set_progress(board.take_submitted(1).at(0).number, {0.25, "a quarter"});
+  CHECK(heard == 0.25);
+  CHECK(board.progress(call).text == "a quarter");
+}

@@ -125,3 +125,18 @@ TEST_CASE("a shelf on the way has a value once all of it has come") {
   CHECK(f.worker.has(unknown));
   CHECK_FALSE(f.worker.piece({unknown, 0}).is_there);
 }
+
+TEST_CASE("the id of a value tells its contents, also to another session") {
+  runtime::Shelf before;
+  const wire::ValueId a = before.put("a");
+  const wire::ValueId b = before.put("b");
+  const wire::ValueId a_again = before.put("a");
+  CHECK(a != b);
+  CHECK(a != a_again);
+  runtime::Shelf after;
+  CHECK(after.put("b") == b);
+  CHECK(after.put("a") == a);
+  after.remove(a);
+  CHECK(after.put("a") == a_again);  // an id is not used twice
+  CHECK(after.put("c") != a);
+}

@@ -39,8 +39,10 @@ std::vector<wire::Message> samples() {
       wire::Goodbye{},
       wire::Welcome{core::WorkerId(3), core::GroupId(1), 17,
                     core::ExecProfile{"/bin/bash", "/tmp", {"A=b c", "D="}, 5s, 1s, "id", "/run"}, 1s, 10s, 1 << 20},
-      wire::Ticket{{{attempt, core::TaskSpec{core::TaskKind::command, "echo \xff {%}", {8, 9}, "tag", 200, 3, 5s},
-                     core::OwnerId(4)}}},
+      wire::Ticket{
+          {{attempt,
+            core::TaskSpec{core::TaskKind::command, "echo \xff {%}", {8, 9}, "tag", 200, 3, core::TaskId(6), 5s},
+            core::OwnerId(4)}}},
       wire::Recall{{attempt, attempt}},
       wire::Kill{{attempt}},
       wire::Drain{true, "superseded"},
@@ -55,6 +57,7 @@ std::vector<wire::Message> samples() {
       wire::Piece{wire::ValueId(3), true, 1ULL << 41, binary},
       wire::Piece{wire::ValueId(3), false, 0, ""},
       wire::SubmitAck{4096},
+      wire::Advanced{7, 0.5, "half"},
       wire::Progress{attempt, 0.25, "a quarter"},
       wire::Release{{wire::ValueId(3), wire::ValueId(4)}},
   };
