@@ -115,9 +115,10 @@ double StatusBoard::tasks_per_second(const core::Counts& counts, core::Time now)
 std::vector<control::WorkerStatus> StatusBoard::workers(const core::Scheduler& scheduler, core::Time now) const {
   std::vector<control::WorkerStatus> workers;
   for (const core::WorkerView& view : scheduler.workers()) {
-    const core::Duration silent_for = now - view.last_heard;
     const auto known = workers_.find(view.worker);
-    workers.push_back({view.worker, view.group, view.host, known != workers_.end() ? known->second.pid : 0,
+    if (known == workers_.end()) continue;  // that it has joined is not safe yet
+    const core::Duration silent_for = now - view.last_heard;
+    workers.push_back({view.worker, view.group, view.host, known->second.pid,
                        state_of(view, silent_for, about_.heartbeat), view.num_slots,
                        static_cast<std::uint32_t>(view.num_executing), static_cast<std::uint32_t>(view.num_held),
                        silent_for});
