@@ -88,7 +88,8 @@ class Scheduler {
   /// Whether the input may have more tasks than the queue has taken from it.
   [[nodiscard]] bool has_more_input() const { return !is_input_ended_ && num_wanted_tasks() == 0; }
 
-  /// Time for which the slots have work beyond what they execute: no report is more urgent than that.
+  /// Time for which the slots have work beyond what they execute: no report is more urgent than that. Zero
+  /// while attempts wait for others: what is reported may be what they wait for.
   [[nodiscard]] Duration work_ahead() const;
 
   /// Whether the queue is within its bounds; what others submit is taken only then.

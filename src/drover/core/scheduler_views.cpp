@@ -39,6 +39,8 @@ std::size_t Scheduler::num_wanted_tasks() const {
 }
 
 Duration Scheduler::work_ahead() const {
+  const auto waits = [](const auto& entry) { return entry.second.num_waiting > 0; };
+  if (std::any_of(workers_.begin(), workers_.end(), waits)) return Duration::zero();
   return mean_runtime_.value_or(Duration::zero()) * credit_per_slot();
 }
 

@@ -157,6 +157,7 @@ void WorkerMachine::settle() {
 }
 
 Duration WorkerMachine::work_ahead() const {
+  if (!waiting_.empty()) return Duration::zero();
   const auto num_ahead = static_cast<Duration::rep>(queue_.size() + ahead_.size());
   return mean_runtime_.value_or(Duration::zero()) * num_ahead / policy_.num_slots;
 }

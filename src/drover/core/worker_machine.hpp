@@ -107,7 +107,8 @@ class WorkerMachine {
   /// When to call with `Ticked` at the latest, if nothing else happens before.
   [[nodiscard]] Time next_deadline() const;
 
-  /// Time for which the slots have work beyond what they execute: no message is more urgent than that.
+  /// Time for which the slots have work beyond what they execute: no message is more urgent than that. Zero
+  /// while attempts wait for others: a message may bring what they wait for.
   [[nodiscard]] Duration work_ahead() const;
 
   [[nodiscard]] std::size_t num_running() const { return running_.size(); }

@@ -58,8 +58,8 @@ struct FunctionExecutor::Pool : std::enable_shared_from_this<Pool> {
     Change change{};
   };
   std::vector<News> news;
-  bool is_news_urgent = false;
-  bool is_called = false;  ///< the executor, to take the news
+  std::size_t num_waits = 0;  ///< jobs that wait for others: for what has ended, perhaps
+  bool is_called = false;     ///< the executor, to take the news
   std::set<std::uint32_t> free_slots;
   std::uint32_t num_slots = 1;
   std::uint32_t first_job_slot = 1;
@@ -160,14 +160,13 @@ void FunctionExecutor::Pool::call_thread() {
 
 void FunctionExecutor::Pool::note(const std::shared_ptr<Job>& job, Change change) {
   news.push_back({job, change});
-  if (change != Change::ended) is_news_urgent = true;
   call_executor();
 }
 
 /// Once there is nothing left to begin, so that there will be again before it is missed; what ends until then
-/// is told all at once.
+/// is told all at once, unless one may wait for it.
 void FunctionExecutor::Pool::call_executor() {
-  if (is_called || news.empty() || (!waiting.empty() && !is_news_urgent)) return;
+  if (is_called || news.empty() || (!waiting.empty() && num_waits == 0 && news.back().change == Change::ended)) return;
   is_called = true;
   const std::uint64_t one = 1;
   (void)!::write(event.get(), &one, sizeof one);
@@ -200,6 +199,7 @@ FunctionExecutor::WaitScope::WaitScope() {
   if (on_wait) on_wait(true);
   if (!job) return;
   const std::lock_guard lock(pool->mutex);
+  ++pool->num_waits;
   pool->release(*job);
   pool->note(job, Change::waits);
   pool->call_thread();
@@ -210,6 +210,7 @@ FunctionExecutor::WaitScope::~WaitScope() {
   if (on_wait) on_wait(false);
   if (!job) return;
   const std::lock_guard lock(pool->mutex);
+  --pool->num_waits;
   pool->resume(*job);
   pool->note(job, Change::goes_on);
 }
@@ -258,7 +259,7 @@ void FunctionExecutor::poll(core::Time now, AttemptHandler& handler) {
     {
       const std::lock_guard lock(pool_->mutex);
       news.swap(pool_->news);
-      pool_->is_news_urgent = pool_->is_called = false;
+      pool_->is_called = false;
     }
     for (const auto& [job, change] : news) {
       const auto found = attempts_.find(job->assignment.attempt);

@@ -106,6 +106,18 @@ TEST_CASE("short functions are started ahead of their turn, as many as are worth
   CHECK(started_after_one_of(10us, TaskKind::command, 64) == 1);
 }
 
+TEST_CASE("nothing is ahead of what others wait for") {
+  Hand hand;
+  hand.ticket({attempt(1, 1)}, TaskKind::function);
+  hand.end(attempt(1, 1), 10us);
+  hand.ticket({attempt(2, 1), attempt(3, 1), attempt(4, 1)}, TaskKind::function);
+  CHECK(hand.machine().work_ahead() == 20us);
+  hand.handle(worker_event::AttemptWaits{attempt(2, 1), true});
+  CHECK(hand.machine().work_ahead() == Duration::zero());
+  hand.handle(worker_event::AttemptWaits{attempt(2, 1), false});
+  CHECK(hand.machine().work_ahead() > Duration::zero());
+}
+
 TEST_CASE("one that was started ahead gets the slot that is free first") {
   Hand hand(1, 2);
   hand.ticket({attempt(1, 1)}, TaskKind::function);
