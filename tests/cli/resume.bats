@@ -3,16 +3,7 @@
 
 bats_require_minimum_version 1.5.0
 
-setup() {
-  cd "$BATS_TEST_TMPDIR" || return 1
-  unset DROVER_RUN_DIR
-  export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-}
-
-teardown() {
-  # shellcheck disable=SC2046  # several numbers
-  kill -KILL $(jobs -p) 2>/dev/null || true
-}
+load killing
 
 drover() { "$DROVER" "$@"; }
 
@@ -20,21 +11,6 @@ drover() { "$DROVER" "$@"; }
 start_drover() { "$DROVER" "$@" 3>&- & }
 
 query() { sqlite3 -readonly "$1/run.db" "$2"; }
-
-# until_true DEADLINE_S COMMAND...
-until_true() {
-  local deadline=$((SECONDS + $1))
-  shift
-  until "$@"; do
-    [ $SECONDS -lt $deadline ] || { echo "not in time: $*" >&2; return 1; }
-    sleep 0.05
-  done
-}
-
-# has_lines FILE NUM
-has_lines() { [ "$(wc -l <"$1" 2>/dev/null || echo 0)" -ge "$2" ]; }
-
-master_pid() { sed 's/^process \([0-9]*\) .*/\1/' "$1/master.lock"; }
 
 # Starts tasks of 20 ms that append their number to `effects`, and kills the master amid them.
 killed_run() {

@@ -3,30 +3,9 @@
 
 bats_require_minimum_version 1.5.0
 
-setup() {
-  cd "$BATS_TEST_TMPDIR" || return 1
-  unset DROVER_RUN_DIR
-  export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-}
-
-teardown() {
-  # shellcheck disable=SC2046  # several numbers
-  kill -KILL $(jobs -p) 2>/dev/null || true
-}
+load ../cli/killing
 
 query() { sqlite3 -readonly run/run.db "$1"; }
-
-# until_true DEADLINE_S COMMAND...
-until_true() {
-  local deadline=$((SECONDS + $1))
-  shift
-  until "$@"; do
-    [ $SECONDS -lt $deadline ] || { echo "not in time: $*" >&2; return 1; }
-    sleep 0.05
-  done
-}
-
-has_lines() { [ "$(wc -l 2>/dev/null <"$1" || echo 0)" -ge "$2" ]; }
 
 # killed NUM ARGUMENT...: kills the master once NUM tasks have left their mark.
 killed() {
@@ -34,7 +13,7 @@ killed() {
   shift
   "$PROGRAM" -j 2 --run-dir run "$@" >out1 2>err1 3>&- &
   until_true 60 has_lines effects "$num"
-  kill -KILL "$(sed 's/^process \([0-9]*\) .*/\1/' run/master.lock)"
+  kill -KILL "$(master_pid run)"
 }
 
 # over: waits for what is left of the one that was killed, and takes down where it was.
