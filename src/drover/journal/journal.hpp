@@ -32,8 +32,7 @@ class Journal {
   /// lost by that: what was recorded still waits, and the next call tries again.
   [[nodiscard]] virtual std::vector<Turn> commit(core::Time now) = 0;
 
-  /// Somebody waits for what was recorded, and there is nothing else to do: the next commit comes as soon
-  /// as that leaves time for other things.
+  /// Somebody waits for what was recorded: it is time to commit, if that is what they wait for.
   virtual void hurry() = 0;
 
   /// Commits at once; afterwards everything is safe and has been given back. Throws as commit() does.
