@@ -182,10 +182,7 @@ std::vector<control::HostSlots> FarmStart::answering(std::vector<control::HostSl
 
 std::vector<runtime::HostFault> FarmStart::faults_of(const std::vector<std::string>& hosts,
                                                      core::Duration limit) const {
-  std::vector<std::string> program{support::own_program()};
-  if (invocation_.program != nullptr)
-    program.insert(program.end(), invocation_.program->args_before.begin(), invocation_.program->args_before.end());
-  return runtime::faults_of({hosts, program, version(), limit, runtime::now()});
+  return runtime::faults_of({hosts, own_command(invocation_.program), version(), limit, runtime::now()});
 }
 
 /// One that does not answer soon is forgotten: it offers itself again.

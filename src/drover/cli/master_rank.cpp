@@ -224,10 +224,7 @@ runtime::ControlDesk::Options desk_options(const RunInvocation& invocation, cons
                 static_cast<std::int32_t>(::getpid()),
                 runtime::known_ompi_server().value_or(""),
                 !transport::join_obstacle().empty() && can_roll_over(supervisor, open_run)};
-  if (desk.about.takes_hosts) desk.host_program = {support::own_program()};
-  if (desk.about.takes_hosts && invocation.program != nullptr)
-    desk.host_program.insert(desk.host_program.end(), invocation.program->args_before.begin(),
-                             invocation.program->args_before.end());
+  if (desk.about.takes_hosts) desk.host_program = own_command(invocation.program);
   desk.output_dir = output_directory(options, run).string();
   desk.output_layout = options.output_layout;
   desk.first_owner = open_run.journal->next_owner();

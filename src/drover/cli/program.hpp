@@ -31,4 +31,8 @@ struct Program {
   std::vector<std::string> args_after;
 };
 
+/// The words in front of drover's arguments that call it on any host where this program is: the program that runs, be
+/// it drover itself (null) or another.
+[[nodiscard]] std::vector<std::string> own_command(const Program* program);
+
 }  // namespace drover::cli

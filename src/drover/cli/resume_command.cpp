@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "drover/cli/launcher_process.hpp"
+#include "drover/support/own_program.hpp"
 #include "drover/support/shell_quote.hpp"
 
 namespace drover::cli {
@@ -17,7 +18,7 @@ namespace fs = std::filesystem;
 /// `drover` if that is what a shell would find, else this program's path.
 std::string program_name() {
   std::error_code error;
-  const fs::path self = fs::read_symlink("/proc/self/exe", error);
+  const fs::path self = support::own_program();
   const std::string name = self.filename().string();
   const char* path = std::getenv("PATH");
   std::string_view rest = path != nullptr ? path : "";
