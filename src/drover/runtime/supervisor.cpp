@@ -22,6 +22,7 @@
 #include <optional>
 
 #include "drover/runtime/clock.hpp"
+#include "drover/runtime/mpirun_words.hpp"
 #include "drover/runtime/signal_inbox.hpp"
 #include "drover/support/error.hpp"
 #include "drover/support/unique_fd.hpp"
@@ -242,9 +243,13 @@ JobEnd Job::end() const {
   if (end.exit_status || !end.reason.empty()) return end;
   const std::string how = WIFSIGNALED(mpirun_status_) ? "killed by signal " + std::to_string(WTERMSIG(mpirun_status_))
                                                       : "exit status " + std::to_string(WEXITSTATUS(mpirun_status_));
-  end.reason =
-      (listener_.is_connected() ? "the master died before the batch was over" : "mpirun could not start the ranks") +
-      std::string(" (mpirun: ") + how + ")";
+  if (const std::optional<std::string> host = lost_host(diagnostics_))
+    end.reason = "host " + *host + " is lost, and the MPI job with it";
+  else if (listener_.is_connected())
+    end.reason = "the master died before the batch was over";
+  else
+    end.reason = "mpirun could not start the ranks";
+  end.reason += " (mpirun: " + how + ")";
   return end;
 }
 
