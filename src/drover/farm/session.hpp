@@ -52,7 +52,8 @@ class Session : public Submitter {
   void wait_all() { board().wait_all(); }
 
   /// Makes a value known that many tasks use: each worker gets it once, not with each task, also one that comes
-  /// later. See Broadcast.
+  /// later. See Broadcast. When a run is gone on with, tasks that others had made may execute before the value is
+  /// broadcast again: they fail as if it had been let go, and their retries apply.
   template <class T>
   [[nodiscard]] Broadcast<T> broadcast(const T& value) {
     return Broadcast<T>(shared_board(), board().shelf().put(detail::to_bytes(value)));
