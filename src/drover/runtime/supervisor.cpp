@@ -21,6 +21,7 @@
 #include <fstream>
 #include <optional>
 
+#include "drover/runtime/child_process.hpp"
 #include "drover/runtime/clock.hpp"
 #include "drover/runtime/mpirun_words.hpp"
 #include "drover/runtime/signal_inbox.hpp"
@@ -241,15 +242,13 @@ JobEnd Job::end() const {
              is_terminated_};
   if (early_signal_) end.exit_status = status_of_signal(*early_signal_);
   if (end.exit_status || !end.reason.empty()) return end;
-  const std::string how = WIFSIGNALED(mpirun_status_) ? "killed by signal " + std::to_string(WTERMSIG(mpirun_status_))
-                                                      : "exit status " + std::to_string(WEXITSTATUS(mpirun_status_));
   if (const std::optional<std::string> host = lost_host(diagnostics_))
     end.reason = "host " + *host + " is lost, and the MPI job with it";
   else if (listener_.is_connected())
     end.reason = "the master died before the batch was over";
   else
     end.reason = "mpirun could not start the ranks";
-  end.reason += " (mpirun: " + how + ")";
+  end.reason += " (mpirun: " + describe_wait_status(mpirun_status_) + ")";
   return end;
 }
 
