@@ -7,10 +7,10 @@
 load farm
 
 # num_joins NAME: how often its workers have taken part in an MPI job.
-num_joins() { num_said "$1" 'has joined run run with 3 workers' || true; }
+num_joins() { num_said "$1" 'has joined run run with 3 workers'; }
 
 # is_missed NAME: its loss has been said: by the master, or, where that ended with the same MPI job, by what follows it.
-is_missed() { said master "$1 is lost" || docker logs "$farm-master" 2>&1 | grep -q "host $1 .*: going on without it"; }
+is_missed() { said master "$1 is lost" || [ "$(num_said master "host $1 .*: going on without it")" -gt 0 ]; }
 
 # joins_again NAME NUM: more often than that.
 joins_again() { [ "$(num_joins "$1")" -gt "$2" ]; }

@@ -3,7 +3,6 @@
 namespace drover::runtime {
 
 std::optional<std::string> lost_host(std::string_view diagnostics) {
-  constexpr std::string_view kNode = " on node ";
   const auto skip_to = [&](std::string_view words) {
     const std::size_t at = diagnostics.find(words);
     diagnostics.remove_prefix(at == std::string_view::npos ? diagnostics.size() : at + words.size());
@@ -11,7 +10,7 @@ std::optional<std::string> lost_host(std::string_view diagnostics) {
   skip_to("has lost communication with a remote daemon");
   skip_to("Remote daemon");
   diagnostics = diagnostics.substr(0, diagnostics.find('\n'));
-  skip_to(kNode);
+  skip_to(" on node ");
   const std::string_view host = diagnostics.substr(0, diagnostics.find_first_of(" \t\r"));
   return host.empty() ? std::nullopt : std::optional<std::string>(host);
 }
