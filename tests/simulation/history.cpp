@@ -122,7 +122,6 @@ void History::hear(const event::WorkersAwaited&) {}
 void History::hear(const event::Ticked&) {
   due_.is_tick = true;
   const core::Duration gap = last_tick_ ? now_ - *last_tick_ : core::Duration::zero();
-  tick_before_ = last_tick_;
   last_tick_ = now_;
   if (gap <= policy().lease / 2) return;
   count("pauses of the master");
@@ -200,7 +199,6 @@ void History::restart() {
   is_held_ = false;
   is_growth_awaited_ = false;
   last_tick_.reset();
-  tick_before_.reset();
   time_end_.reset();
   kill_at_.reset();
   lacking_since_.reset();

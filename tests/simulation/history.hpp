@@ -68,7 +68,6 @@ class History {
     std::set<core::WorkerId> members;
     core::Time formed{};
     core::Time idle_since{};  ///< it came, or held something last
-    core::Time seen_busy{};   ///< the same, as ticks of the scheduler saw it
     bool has_losses = false;
   };
   struct Loss {
@@ -150,7 +149,7 @@ class History {
   void require_nothing_overdue() const;
   void require_verdict(core::TaskId id, const Task& task, core::TaskEnd how) const;
   void require_reason_to_drain(core::WorkerId id, const Member& member) const;
-  [[nodiscard]] bool is_idle_for_long(core::GroupId group, bool is_surely) const;
+  [[nodiscard]] bool is_idle_for_long(core::GroupId group) const;
   [[nodiscard]] bool is_free(std::uint32_t first_job_slot, std::uint32_t num_slots) const;
   [[nodiscard]] bool is_overdue(const Member& member) const;
   [[nodiscard]] bool is_halt_reached() const;
@@ -188,7 +187,6 @@ class History {
   core::Time growth_asked_{};
   std::uint64_t num_respawns_ = 0;
   std::optional<core::Time> last_tick_;
-  std::optional<core::Time> tick_before_;
   std::optional<core::Time> time_end_;
   std::optional<core::Time> kill_at_;
   std::optional<core::Time> lacking_since_;

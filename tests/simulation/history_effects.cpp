@@ -135,7 +135,7 @@ void History::require_nothing_overdue() const {
   for (const auto& [id, member] : members_)
     require(!is_overdue(member), [&] { return "the lease of worker " + std::to_string(id.value) + " is over"; });
   for (const auto& [id, member] : members_)
-    require(member.is_draining || !is_idle_for_long(member.group, true), "a group with nothing to do is kept");
+    require(member.is_draining || !is_idle_for_long(member.group), "a group with nothing to do is kept");
   for (const auto& [id, group] : groups_)
     require(group.pending.empty() || now_ < group.formed + policy().announce_grace,
             "a member that never came is awaited");

@@ -56,7 +56,7 @@ void History::judge(const fact::AttemptDispatched& fact) {
       require(other.is_draining || other.held.size() >= other.num_slots, "another worker has a free slot");
   if (time_end_) require(now_ < *time_end_, "the run's time is over");
   worker.held.push_back(fact.attempt);
-  groups_.at(worker.group).idle_since = groups_.at(worker.group).seen_busy = now_;
+  groups_.at(worker.group).idle_since = now_;
   waiting_.erase(fact.attempt.task);
   task.worker = fact.worker;
   task.num_attempts = fact.attempt.n;
@@ -88,9 +88,7 @@ History::Task& History::take_back(AttemptId attempt) {
   Task& task = current(attempt);
   std::vector<AttemptId>& held = member(*task.worker).held;
   held.erase(std::find(held.begin(), held.end(), attempt));
-  Group& group = groups_.at(member(*task.worker).group);
-  group.idle_since = now_;
-  group.seen_busy = (due_.is_tick ? tick_before_ : last_tick_).value_or(group.formed);
+  groups_.at(member(*task.worker).group).idle_since = now_;
   task.worker.reset();
   waiting_.insert(attempt.task);
   --num_dispatched_;

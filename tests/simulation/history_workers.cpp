@@ -92,7 +92,7 @@ void History::judge(const fact::WorkerJoined& fact) {
   worker.num_slots = fact.num_slots;
   worker.first_job_slot = fact.first_job_slot;
   worker.last_heard = now_;
-  group.idle_since = group.seen_busy = now_;
+  group.idle_since = now_;
   due_.announced = nullptr;
   due_.to_welcome.insert(fact.worker);
   ++counts_.workers_joined;
@@ -126,16 +126,14 @@ void History::require_reason_to_drain(WorkerId id, const Member& member) const {
   if (due_.to_drain.contains(id) || quarantined_hosts_.contains(member.host)) return;
   const bool is_complete = is_input_ended_ && counts_.unfinished() == 0;
   if (is_complete || (stop_ && num_dispatched_ == 0)) return;
-  require(due_.is_tick && is_idle_for_long(member.group, false), "nobody asked for it");
+  require(due_.is_tick && is_idle_for_long(member.group), "nobody asked for it");
 }
 
-/// The scheduler looks for idle groups when it ticks: it may count from the last time it saw one busy,
-/// and if `is_surely` it must not have missed this one.
-bool History::is_idle_for_long(core::GroupId id, bool is_surely) const {
+/// What a member had counts for its group, also if it came and was lost between two looks at idle groups.
+bool History::is_idle_for_long(core::GroupId id) const {
   const Group& group = groups_.at(id);
   if (group.source == core::GroupSource::world || !policy().scale.idle_timeout || !group.pending.empty()) return false;
-  const core::Time since = is_surely ? group.idle_since : group.seen_busy;
-  return now_ - since >= *policy().scale.idle_timeout &&
+  return now_ - group.idle_since >= *policy().scale.idle_timeout &&
          std::all_of(group.members.begin(), group.members.end(),
                      [this](WorkerId worker) { return members_.at(worker).held.empty(); });
 }

@@ -104,7 +104,6 @@ void Scheduler::on(const event::WorkerAnnounced& event) {
   const std::uint32_t first = free_job_slots(num_slots);
   emit(fact::WorkerJoined{event.worker, *group, event.host, event.pid, num_slots, first});
   workers_.at(event.worker).last_heard = now_;
-  workers_.at(event.worker).last_dispatch = now_;
   out_.commands.push_back(command::Welcome{event.worker, *group, first});
 }
 
@@ -224,15 +223,13 @@ void Scheduler::expire_leases() {
 void Scheduler::expire_groups() {
   std::vector<WorkerId> absent;
   std::vector<WorkerId> idle;
-  for (auto& [id, group] : groups_) {
+  const auto has_nothing = [this](WorkerId member) { return workers_.at(member).held.empty(); };
+  for (const auto& [id, group] : groups_) {
     if (now_ >= group.announce_deadline || (phase_ == Phase::closing && now_ >= closing_deadline_))
       absent.insert(absent.end(), group.pending.begin(), group.pending.end());
     if (group.source == GroupSource::world || !policy_.scale.idle_timeout) continue;
-    for (const WorkerId member : group.members) {
-      const Worker& worker = workers_.at(member);
-      group.idle_since = std::max(group.idle_since, worker.held.empty() ? worker.last_dispatch : now_);
-    }
-    if (group.pending.empty() && now_ - group.idle_since >= *policy_.scale.idle_timeout)
+    if (group.pending.empty() && now_ - group.idle_since >= *policy_.scale.idle_timeout &&
+        std::all_of(group.members.begin(), group.members.end(), has_nothing))
       idle.insert(idle.end(), group.members.begin(), group.members.end());
   }
   for (const WorkerId id : absent) end_worker(id, WorkerEnd::lost, "did not announce itself in time");

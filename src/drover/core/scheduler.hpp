@@ -168,7 +168,7 @@ class Scheduler {
     std::set<WorkerId> members;  ///< have joined, and not ended
     bool has_losses = false;
     Time announce_deadline{};
-    Time idle_since{};
+    Time idle_since{};  ///< when a member was last awaited, joined, or had an attempt come or go
   };
   struct Worker {
     GroupId group;
@@ -180,7 +180,6 @@ class Scheduler {
     std::uint32_t most_waiting = 0;  ///< ever: what it holds may exceed its room by so much
     bool recalled = false;           ///< a recall is under way; not another before its answer
     Time last_heard{};
-    Time last_dispatch{};
     std::map<std::uint64_t, TaskId> held;  ///< by order of dispatch, which is the order of execution
 
     /// What it holds for its slots.

@@ -69,6 +69,7 @@ void Scheduler::apply_one(const fact::WorkerJoined& fact) {
   worker.num_slots = fact.num_slots;
   worker.first_job_slot = fact.first_job_slot;
   worker.last_heard = now_;
+  group.idle_since = now_;
   job_slots_[fact.first_job_slot] = fact.num_slots;
   num_slots_ += fact.num_slots;
   ++totals_.workers_joined;
@@ -79,10 +80,13 @@ void Scheduler::apply_one(const fact::WorkerEnded& fact) {
   if (fact.how == WorkerEnd::lost) ++totals_.workers_lost;
   const auto found = workers_.find(fact.worker);
   Group& group = groups_.at(found != workers_.end() ? found->second.group : group_awaiting(fact.worker).value());
-  num_pending_ -= group.pending.erase(fact.worker);
-  group.members.erase(fact.worker);
   group.has_losses = group.has_losses || fact.how != WorkerEnd::drained;
-  if (found == workers_.end()) return;
+  if (found == workers_.end()) {
+    num_pending_ -= group.pending.erase(fact.worker);
+    group.idle_since = now_;
+    return;
+  }
+  group.members.erase(fact.worker);
   assert(found->second.held.empty());
   loads_.erase(load_of(fact.worker, found->second));
   job_slots_.erase(found->second.first_job_slot);
@@ -103,7 +107,6 @@ void Scheduler::apply_one(const fact::AttemptDispatched& fact) {
   task.state = Dispatched{fact.worker, next_position_, false};
   ++num_dispatched_;
   Worker& worker = workers_.at(fact.worker);
-  worker.last_dispatch = now_;
   hold(fact.worker, worker, fact.attempt.task);
 }
 
@@ -206,12 +209,14 @@ void Scheduler::enter_ready(TaskId id, Task& task) {
 void Scheduler::hold(WorkerId id, Worker& worker, TaskId task) {
   const bool is_open = loads_.erase(load_of(id, worker)) > 0;
   worker.held.emplace(next_position_++, task);
+  groups_.at(worker.group).idle_since = now_;
   if (is_open) loads_.insert(load_of(id, worker));
 }
 
 void Scheduler::release(WorkerId id, Worker& worker, std::uint64_t position) {
   const bool is_open = loads_.erase(load_of(id, worker)) > 0;
   worker.held.erase(position);
+  groups_.at(worker.group).idle_since = now_;
   if (is_open) loads_.insert(load_of(id, worker));
 }
 

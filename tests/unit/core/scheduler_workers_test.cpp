@@ -179,6 +179,31 @@ TEST_CASE("a group that had nothing to do for long is let go, unless it came wit
   CHECK(farm.tick_after(1s).commands == Lines{"drain worker 2"});
 }
 
+TEST_CASE("what a member had counts for its group, also once it is lost") {
+  Policy policy = strict_policy();
+  policy.scale.idle_timeout = 5s;
+  policy.max_worker_kills = 1;
+  Farm farm(policy);
+  farm.form_group(2, GroupSource::join);
+  farm.announce(1);
+  SECTION("an attempt") {
+    farm.announce(2);
+    farm.pass(4s);
+    farm.beat(1);
+    farm.submit(1);
+    CHECK(farm.fail(1).facts.back() == "worker 1 ended: lost died");
+  }
+  SECTION("its coming") {
+    farm.pass(4s);
+    farm.announce(2);
+    CHECK(farm.fail(1).facts.back() == "worker 1 ended: lost died");
+  }
+  farm.pass(4s);
+  farm.beat(2);
+  CHECK(farm.tick().commands.empty());
+  CHECK(farm.tick_after(1s).commands == Lines{"drain worker 2"});
+}
+
 TEST_CASE("a group that comes as the run closes is sent away, and waited for") {
   Farm farm;
   farm.end_input();
