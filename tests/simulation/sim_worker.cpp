@@ -54,11 +54,13 @@ void SimWorker::freeze(core::Duration length) {
 void SimWorker::cut() {
   if (!is_alive()) return;
   stage_.trace.note("worker ", id_, " is cut off");
+  worked_until_ = worked_until();
   process_.is_cut = true;
   stage_.network.close(id_, true);
 }
 
 void SimWorker::end(Process::State how) {
+  worked_until_ = worked_until();
   process_.state = how;
   process_.ended = stage_.now();
   running_.clear();
@@ -159,6 +161,7 @@ void SimWorker::poll_attempts() {
     result.outcome = found->second.outcome;
     result.runtime = found->second.ends - found->second.started;
     stage_.reality.execution(attempt).outcome = result.outcome;
+    worked_until_ = worked_until();
     running_.erase(found);
     handle(worker_event::AttemptEnded{std::move(result)});
   }

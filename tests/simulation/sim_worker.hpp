@@ -30,8 +30,8 @@ class SimWorker {
   [[nodiscard]] core::GroupId group() const { return group_; }
   [[nodiscard]] bool is_alive() const { return process_.state == Process::State::alive; }
   [[nodiscard]] bool is_cut() const { return process_.is_cut; }
-  /// Executes something, and is able to say so.
-  [[nodiscard]] bool is_at_work() const { return is_alive() && !is_cut() && !running_.empty(); }
+  /// Until when it has executed something and could have said so.
+  [[nodiscard]] core::Time worked_until() const { return is_at_work() ? stage_.now() : worked_until_; }
 
  private:
   struct Running {
@@ -60,6 +60,7 @@ class SimWorker {
   void perform(const core::worker_command::Leave& command);
   void perform(const core::worker_command::Abandon& command);
 
+  [[nodiscard]] bool is_at_work() const { return is_alive() && !is_cut() && !running_.empty(); }
   void require_ending(const std::vector<core::AttemptId>& attempts) const;
   [[nodiscard]] Running draw_running(const core::TaskSpec& spec);
   void end(Process::State how);
@@ -75,6 +76,7 @@ class SimWorker {
   std::deque<ToWorker> inbox_;
   std::optional<core::WorkerMachine> machine_;
   std::map<core::AttemptId, Running> running_;
+  core::Time worked_until_{};  ///< as of when it ceased to last
 };
 
 }  // namespace drover::simulation

@@ -2,6 +2,7 @@
 // seeds that found something stay.
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "broken_minds.hpp"
 #include "support/catch.hpp"
@@ -32,6 +33,24 @@ TEST_CASE("every broken scheduler is caught") {
   for (const std::string& name : broken_minds()) {
     CAPTURE(name);
     CHECK(first_caught(mind_named(name)) != 0);
+  }
+}
+
+TEST_CASE("seeds that found something stay") {
+  struct Found {
+    std::uint64_t seed = 0;
+    std::string what;
+  };
+  const std::vector<Found> all{
+      {5000065391, "a group was idle from before a member that came and was lost between two ticks"},
+      {5000135667, "the same, with the loss that quarantined its host"},
+      {5000234317, "a group was idle although a lost member had just had an attempt"},
+      {5000181884, "the checker took a worker that had died of a long attempt for a run that hangs"},
+      {5000286483, "the checker did not wait for word of a long attempt that had just ended"},
+  };
+  for (const Found& found : all) {
+    CAPTURE(found.seed, found.what);
+    CHECK(run_seed(found.seed, sound_mind()).violation == "");
   }
 }
 

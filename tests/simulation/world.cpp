@@ -57,7 +57,8 @@ bool World::is_over() const {
          std::none_of(workers_.begin(), workers_.end(), [](const auto& worker) { return worker->is_alive(); });
 }
 
-/// After faults have ended, something must go on: facts, or an attempt whose end somebody waits for.
+/// After faults have ended, something must go on: facts, or an attempt whose end somebody waits for. When the last
+/// such attempt has ended, word of that may still be on its way, or the lease of a worker that died of it may run.
 void World::judge_progress() {
   const Time now = stage_.now();
   require(now < plan_.end_limit, "the work does not end");
@@ -66,12 +67,13 @@ void World::judge_progress() {
     num_facts_seen_ = history_.num_facts();
     last_progress_ = now;
   }
-  if (now - std::max(last_progress_, plan_.quiet_from) < plan_.patience) return;
-  const auto works = [this](const auto& w) { return w->is_at_work() && history_.is_member(w->id()); };
-  require(std::any_of(workers_.begin(), workers_.end(), works), [this] {
+  const auto is_idle = [this, now] { return now - std::max(last_progress_, plan_.quiet_from) >= plan_.patience; };
+  if (!is_idle()) return;
+  for (const auto& worker : workers_)
+    if (history_.is_member(worker->id())) last_progress_ = std::max(last_progress_, worker->worked_until());
+  require(!is_idle(), [this] {
     return master_.is_closed() ? "a worker does not end" : "nothing goes on, and the run does not end";
   });
-  last_progress_ = now;
 }
 
 /// Workers give up a master only if it was silent, or seemed so to them.
