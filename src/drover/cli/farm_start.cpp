@@ -10,10 +10,10 @@
 #include <thread>
 
 #include "drover/cli/auto_alloc.hpp"
-#include "drover/cli/client/host_slots.hpp"
 #include "drover/cli/resume_command.hpp"
 #include "drover/cli/version.hpp"
 #include "drover/control/control_socket.hpp"
+#include "drover/control/host_slots.hpp"
 #include "drover/runtime/clock.hpp"
 #include "drover/runtime/host_probe.hpp"
 #include "drover/runtime/launcher.hpp"
@@ -65,7 +65,7 @@ std::vector<std::string> with_option(const RunInvocation& invocation, std::vecto
 /// workers if it was not named.
 std::vector<control::HostSlots> named_hosts(const RunOptions& options) {
   std::vector<control::HostSlots> hosts =
-      options.hostfile.empty() ? parse_host_slots(options.hosts) : read_hostfile(options.hostfile);
+      options.hostfile.empty() ? control::parse_host_slots(options.hosts) : control::read_hostfile(options.hostfile);
   const auto here =
       std::find_if(hosts.begin(), hosts.end(), [](const auto& host) { return control::is_this_machine(host.host); });
   if (here == hosts.end())

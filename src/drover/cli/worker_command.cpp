@@ -16,18 +16,20 @@
 #include <sstream>
 #include <thread>
 
-#include "drover/cli/client/host_slots.hpp"
 #include "drover/cli/exit_status.hpp"
 #include "drover/cli/log_level.hpp"
 #include "drover/cli/run_options.hpp"
 #include "drover/cli/version.hpp"
 #include "drover/control/control_socket.hpp"
+#include "drover/control/host_slots.hpp"
 #include "drover/journal/run_directory.hpp"
+#include "drover/runtime/host_probe.hpp"
 #include "drover/runtime/joiner.hpp"
 #include "drover/runtime/slurm_allocation.hpp"
 #include "drover/support/duration.hpp"
 #include "drover/support/error.hpp"
 #include "drover/support/own_program.hpp"
+#include "drover/support/shell_quote.hpp"
 
 namespace drover::cli {
 
@@ -44,18 +46,25 @@ void say(const std::string& line) {
   std::fprintf(stderr, "drover: %s\n", line.c_str());
 }
 
+/// A path on another host, where a `~` at its beginning is for the login shell to replace.
+std::string quoted_for_login(const std::string& path) {
+  if (!path.starts_with("~/")) return support::shell_quote(path);
+  return "~/" + support::shell_quote(path.substr(2));
+}
+
 /// `[USER@]HOST[:RUN_DIR]` as the command that reaches a relay there.
 std::vector<std::string> relay_command(const std::string& target, const std::string& program) {
-  const auto colon = target.find(':');
+  const control::HostAndRest parts = control::split_host(target);
   const char* configured = std::getenv("DROVER_RELAY_AGENT");
   std::istringstream words(configured != nullptr && *configured != '\0'
                                ? configured
                                : "ssh -x -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=5");
   std::vector<std::string> command;
   for (std::string word; words >> word;) command.push_back(word);
-  command.push_back(target.substr(0, colon));
-  std::string remote = program + " relay";
-  if (colon != std::string::npos) remote += " " + target.substr(colon + 1);
+  if (runtime::is_ssh(command)) command.emplace_back("--");
+  command.push_back(parts.host);
+  std::string remote = support::shell_quote(program) + " relay";
+  if (parts.has_rest) remote += " -- " + quoted_for_login(parts.rest);
   command.push_back(remote);
   return command;
 }
@@ -105,7 +114,7 @@ runtime::JoinPlan plan_of(const WorkerCommandOptions& options, const Program* pr
   plan.slots_per_worker = options.num_slots.value_or(1);
   plan.rank_options = isolation_arguments(options.isolation);
   if (!options.hosts.empty())
-    plan.hosts = parse_host_slots(options.hosts);
+    plan.hosts = control::parse_host_slots(options.hosts);
   else if (!options.population)
     take_allocation(plan, options);
   plan.drover_version = version();

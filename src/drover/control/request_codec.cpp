@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 
+#include "drover/control/host_slots.hpp"
 #include "drover/control/json_fields.hpp"
 #include "drover/control/protocol.hpp"
 #include "drover/core/function_call.hpp"
@@ -110,8 +111,10 @@ void fields(Archive& archive, request::ScaleAdd& request) {
   archive.number("population", request.population, 0U, kMostPopulation);
   archive.number("slots_per_worker", request.slots_per_worker, 0U, kMostSlots);
   archive.name("via", request.via, kWaysIn);
-  for (const HostSlots& host : request.hosts)
-    if (host.host.empty() || host.num_slots == 0) bad("a host has no name, or no slots", "host names with slots >= 1");
+  for (const HostSlots& host : request.hosts) {
+    if (const std::string fault = host_name_fault(host.host); !fault.empty()) bad(fault, "names or addresses of hosts");
+    if (host.num_slots == 0) bad("a host has no slots", "host names with slots >= 1");
+  }
   if (request.hosts.empty() && request.population == 0)
     bad("nothing says how many ranks to add", "hosts, or a population of at least 1");
 }

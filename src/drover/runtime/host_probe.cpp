@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "drover/control/control_socket.hpp"
+#include "drover/control/host_slots.hpp"
 #include "drover/runtime/clock.hpp"
 #include "drover/runtime/launcher.hpp"
 #include "drover/support/duration.hpp"
@@ -64,10 +65,11 @@ std::vector<std::string> agent() {
 std::vector<std::string> command_for(const std::string& host, const std::vector<std::string>& program,
                                      core::Duration limit) {
   std::vector<std::string> command = agent();
-  if (command.front() == "ssh" || command.front().ends_with("/ssh")) {
+  if (is_ssh(command)) {
     const auto seconds = std::max<std::int64_t>(std::chrono::duration_cast<std::chrono::seconds>(limit).count(), 1);
-    for (const std::string& option : {std::string("-x"), std::string("-o"), std::string("BatchMode=yes"),
-                                      std::string("-o"), "ConnectTimeout=" + std::to_string(seconds)})
+    for (const std::string& option :
+         {std::string("-x"), std::string("-o"), std::string("BatchMode=yes"), std::string("-o"),
+          "ConnectTimeout=" + std::to_string(seconds), std::string("--")})
       command.push_back(option);
   }
   command.push_back(host);
@@ -125,11 +127,19 @@ std::string judge_versions(const std::string& host, const std::string& output, c
 
 }  // namespace
 
+bool is_ssh(const std::vector<std::string>& agent) {
+  return agent.front() == "ssh" || agent.front().ends_with("/ssh");
+}
+
 HostProbe::HostProbe(const std::vector<std::string>& hosts, const std::vector<std::string>& program,
                      std::string drover_version, core::Duration limit, core::Time now)
     : program_(program.front()), drover_version_(std::move(drover_version)), limit_(limit), deadline_(now + limit) {
   for (const std::string& host : hosts) {
     if (control::is_this_machine(host)) continue;
+    if (std::string fault = control::host_name_fault(host); !fault.empty()) {  // the agent is not to see it
+      unusable_.push_back({host, std::move(fault)});
+      continue;
+    }
     ChildProcess::Options child;
     child.command = command_for(host, program, limit);
     child.unset = launcher_variables();
@@ -140,7 +150,7 @@ HostProbe::HostProbe(const std::vector<std::string>& hosts, const std::vector<st
 }
 
 std::optional<std::vector<HostFault>> HostProbe::poll(core::Time now) {
-  std::vector<HostFault> faults;
+  std::vector<HostFault> faults = unusable_;
   for (Asked& asked : asked_) {
     const auto add = [&](std::string what) { faults.push_back({asked.host, std::move(what)}); };
     asked.process.poll();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "drover/control/host_slots.hpp"
 #include "drover/runtime/launcher.hpp"
 #include "drover/support/duration.hpp"
 #include "drover/support/error.hpp"
@@ -21,13 +22,6 @@ constexpr core::Duration kSpawnPause = 1s;
 constexpr int kMostLateJoins = 2;
 /// How often launches that have no news are looked at.
 constexpr core::Duration kLongestPoll = 1s;
-
-std::string host_list(const std::vector<control::HostSlots>& hosts) {
-  std::string list;
-  for (const control::HostSlots& host : hosts)
-    list += (list.empty() ? "" : ",") + host.host + ":" + std::to_string(host.num_slots);
-  return list;
-}
 
 std::uint32_t population_of(const ScaleAdd& request) {
   if (request.population > 0) return request.population;
@@ -103,7 +97,7 @@ RecruitId Recruiter::add(ScaleAdd request, core::GroupSource source, core::Time 
   recruit.deadline = now + options_.probe_limit;
   recruit.state = Probing{HostProbe(names(recruit.request.hosts), drover_command(options_), options_.drover_version,
                                     options_.probe_limit, now)};
-  out_.emplace_back(recruit::Note{id, "probing " + host_list(recruit.request.hosts)});
+  out_.emplace_back(recruit::Note{id, "probing " + control::format_host_slots(recruit.request.hosts)});
   return id;
 }
 
@@ -156,7 +150,8 @@ void Recruiter::advance(RecruitId id, Recruit& recruit, core::Time now) {
   if (auto* arriving = std::get_if<Arriving>(&recruit.state)) {
     std::optional<transport::GroupLink> link = arriving->arrival.take();
     if (link) {
-      out_.emplace_back(recruit::Arrived{id, recruit.source, host_list(recruit.request.hosts), std::move(*link)});
+      out_.emplace_back(
+          recruit::Arrived{id, recruit.source, control::format_host_slots(recruit.request.hosts), std::move(*link)});
       over_.push_back(id);
       num_late_joins_ = 0;
       return;
@@ -214,7 +209,7 @@ void Recruiter::launch(RecruitId id, Recruit& recruit, core::Time now) {
                                 std::to_string(recruit.request.population)};
   if (!recruit.request.hosts.empty()) {
     args.emplace_back("--hosts");
-    args.push_back(host_list(recruit.request.hosts));
+    args.push_back(control::format_host_slots(recruit.request.hosts));
   }
   args.emplace_back("--slots");
   args.push_back(slots_argument(recruit.request));

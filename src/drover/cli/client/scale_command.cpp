@@ -2,9 +2,9 @@
 
 #include <cstdio>
 
-#include "drover/cli/client/host_slots.hpp"
 #include "drover/cli/client/number_ranges.hpp"
 #include "drover/cli/client/targets.hpp"
+#include "drover/control/host_slots.hpp"
 
 namespace drover::cli {
 
@@ -42,8 +42,8 @@ control::request::ScaleAdd request_of(const ScaleAddOptions& options) {
   if (options.hosts.empty() && options.hostfile.empty() && options.population == 0)
     throw UsageError("nothing says how many workers to add: give --population, --hosts or --hostfile");
   control::request::ScaleAdd request;
-  if (!options.hosts.empty()) request.hosts = parse_host_slots(options.hosts);
-  if (!options.hostfile.empty()) request.hosts = read_hostfile(options.hostfile);
+  if (!options.hosts.empty()) request.hosts = control::parse_host_slots(options.hosts);
+  if (!options.hostfile.empty()) request.hosts = control::read_hostfile(options.hostfile);
   request.population = options.population;
   request.slots_per_worker = options.num_slots;
   request.via = way_of(options.via);
