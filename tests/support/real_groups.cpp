@@ -101,8 +101,9 @@ int run_under_mpirun(int argc, char** argv) {
   launch.is_open_mpi_5 = transport::is_open_mpi_5();
   std::optional<runtime::OmpiServer> server;
   if (!launch.is_open_mpi_5) launch.ompi_server = server.emplace().uri();
+  const runtime::MpirunCommand command = runtime::mpirun_command(launch);
   runtime::ChildProcess::Options options;
-  options.command = runtime::mpirun_command(launch);
+  options.command = command.words;
   options.env = {std::string(kStatusVariable) + "=" + status_file.string()};
   runtime::ChildProcess mpirun(options);
   // After the master mpirun may not end by itself.
@@ -157,8 +158,9 @@ Joining::Joining(int population) : port_file_(temporary_file("port")) {
   launch.program = self();
   launch.args = {kMemberFlag, port_file_.string()};
   launch.ompi_server = runtime::known_ompi_server().value();
+  command_ = runtime::mpirun_command(launch);
   runtime::ChildProcess::Options options;
-  options.command = runtime::mpirun_command(launch);
+  options.command = command_.words;
   options.unset = runtime::launcher_variables();
   launcher_.emplace(options);
 }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "drover/runtime/child_process.hpp"
+#include "drover/runtime/launcher.hpp"
 #include "drover/transport/mpi_groups.hpp"
 #include "drover/transport/mpi_transport.hpp"
 
@@ -43,6 +44,7 @@ class Joining {
  private:
   std::filesystem::path port_file_;
   transport::ListeningPort port_;
+  runtime::MpirunCommand command_;
   std::optional<runtime::ChildProcess> launcher_;
 };
 

@@ -89,12 +89,12 @@ class FarmStart {
   FarmStart(const RunInvocation& invocation, std::optional<SlurmAllocation> allocation);
 
   /// The command line for a first start.
-  [[nodiscard]] std::vector<std::string> start();
+  [[nodiscard]] runtime::MpirunCommand start();
   /// For one that goes on with a run.
-  [[nodiscard]] std::vector<std::string> resume(const std::string& run_dir, const runtime::HostChanges& changes);
+  [[nodiscard]] runtime::MpirunCommand resume(const std::string& run_dir, const runtime::HostChanges& changes);
 
  private:
-  [[nodiscard]] std::vector<std::string> command(const std::vector<std::string>& args, bool has_slots);
+  [[nodiscard]] runtime::MpirunCommand command(const std::vector<std::string>& args, bool has_slots);
   [[nodiscard]] std::vector<control::HostSlots> hosts() const;
   [[nodiscard]] std::vector<control::HostSlots> answering(std::vector<control::HostSlots> hosts) const;
   [[nodiscard]] std::vector<runtime::HostFault> faults_of(const std::vector<std::string>& hosts,
@@ -115,12 +115,12 @@ class FarmStart {
 FarmStart::FarmStart(const RunInvocation& invocation, std::optional<SlurmAllocation> allocation)
     : invocation_(invocation), allocation_(std::move(allocation)) {}
 
-std::vector<std::string> FarmStart::start() {
+runtime::MpirunCommand FarmStart::start() {
   const bool has_slots = are_slots_in_args(invocation_) || !(invocation_.resumed || are_slots_given(invocation_));
   return command(arguments_for_ranks(invocation_.args), has_slots);
 }
 
-std::vector<std::string> FarmStart::resume(const std::string& run_dir, const runtime::HostChanges& changes) {
+runtime::MpirunCommand FarmStart::resume(const std::string& run_dir, const runtime::HostChanges& changes) {
   std::erase_if(offered_, [&](const runtime::OfferedHost& offered) {
     const auto comes_again = [&](const runtime::OfferedHost& host) { return host.host == offered.host; };
     return std::find(changes.gone.begin(), changes.gone.end(), offered.host) != changes.gone.end() ||
@@ -139,7 +139,7 @@ std::vector<std::string> FarmStart::resume(const std::string& run_dir, const run
 
 /// `has_slots`: the arguments, or else the default, say how many slots a worker has. What else said it, a worker may be
 /// unable to read.
-std::vector<std::string> FarmStart::command(const std::vector<std::string>& args, bool has_slots) {
+runtime::MpirunCommand FarmStart::command(const std::vector<std::string>& args, bool has_slots) {
   runtime::FarmLaunch launch;
   launch.program = support::own_program();
   launch.is_open_mpi_5 = transport::is_open_mpi_5();
@@ -239,8 +239,10 @@ void FarmStart::say_what_is_taken(const std::vector<control::HostSlots>& hosts) 
                                    "--ntasks=1",
                                    "--nodelist=" + allocation.nodes.front().name};
   if (::isatty(STDIN_FILENO) != 0 && ::isatty(STDOUT_FILENO) != 0) command.emplace_back("--pty");
-  command.push_back(support::own_program());
-  command.insert(command.end(), args.begin(), args.end());
+  std::vector<std::string> own{support::own_program()};
+  own.insert(own.end(), args.begin(), args.end());
+  const std::vector<std::string> sealed = runtime::sealed_words(own);
+  command.insert(command.end(), sealed.begin(), sealed.end());
   std::vector<char*> argv;
   for (std::string& word : command) argv.push_back(word.data());
   argv.push_back(nullptr);
@@ -270,7 +272,7 @@ int run_supervised(const RunInvocation& invocation) {
   };
   plan.max_rollovers = invocation.options.max_rollovers;
   plan.say = [](const std::string& line) { std::fprintf(stderr, "drover: %s\n", line.c_str()); };
-  const runtime::SupervisorResult result = runtime::supervise(plan);
+  const runtime::SupervisorResult result = runtime::supervise(std::move(plan));
   if (!result.failure.empty()) std::fprintf(stderr, "drover: %s\n", result.failure.c_str());
   if (!result.left_run_dir.empty()) cancel_left_jobs(result.left_run_dir);
   return result.exit_status;

@@ -215,6 +215,7 @@ class Joiner {
   std::unique_ptr<Channel> channel_;
   reply::Hello master_;
   RankDoor door_;
+  MpirunCommand command_;
   std::optional<ChildProcess> mpirun_;
   std::optional<core::GroupId> group_;
   bool is_announced_ = false;
@@ -311,8 +312,9 @@ void Joiner::start_ranks(const std::string& name_server) {
   launch.args.insert(launch.args.end(), plan_.args_after.begin(), plan_.args_after.end());
   launch.ompi_server = name_server;
   launch.is_in_slurm_job = plan_.is_in_slurm_job;
+  command_ = mpirun_command(launch);
   ChildProcess::Options child;
-  child.command = mpirun_command(launch);
+  child.command = command_.words;
   child.unset = launcher_variables();
   child.env = {std::string(kJoinVariable) + "=" + door_.name()};
   mpirun_.emplace(child);

@@ -69,40 +69,48 @@ std::vector<Context> contexts(const std::vector<HostLaunch>& hosts) {
   return contexts;
 }
 
-void append_programs(std::vector<std::string>& command, const FarmLaunch& launch) {
+/// Ranks on this host alone, or where else mpirun has been told to start them.
+void append_program(MpirunCommand& mpirun, bool is_here, const std::string& program,
+                    const std::vector<std::string>& args) {
+  std::vector<std::string> command{program};
+  append(command, args);
+  append(mpirun.words, is_here ? mpirun.sealed.emplace_back(command).words() : sealed_words(command));
+}
+
+void append_programs(MpirunCommand& mpirun, const FarmLaunch& launch) {
   if (launch.hosts.empty()) {
-    append(command, {"-n", std::to_string(launch.num_workers + 1), launch.program});
-    return append(command, launch.args);
+    append(mpirun.words, {"-n", std::to_string(launch.num_workers + 1)});
+    return append_program(mpirun, true, launch.program, launch.args);
   }
   bool is_first = true;
   for (const Context& context : contexts(launch.hosts)) {
-    if (!std::exchange(is_first, false)) command.emplace_back(":");
-    append(command, {"-n", std::to_string(context.num_ranks), "--host", joined(context.hosts), launch.program});
-    append(command, context.like->args);
+    if (!std::exchange(is_first, false)) mpirun.words.emplace_back(":");
+    append(mpirun.words, {"-n", std::to_string(context.num_ranks), "--host", joined(context.hosts)});
+    append_program(mpirun, false, launch.program, context.like->args);
   }
 }
 
 }  // namespace
 
-std::vector<std::string> mpirun_command(const FarmLaunch& launch) {
-  std::vector<std::string> command{"mpirun", "--allow-run-as-root"};
-  append(command, launch.is_open_mpi_5 ? kProtection5 : kProtection4);
-  append(command, kCommon);
-  if (launch.is_in_slurm_job) append(command, slurm_options(launch.is_open_mpi_5));
-  if (!launch.ompi_server.empty()) append(command, {"--ompi-server", launch.ompi_server});
-  append_programs(command, launch);
-  return command;
+MpirunCommand mpirun_command(const FarmLaunch& launch) {
+  MpirunCommand mpirun{{"mpirun", "--allow-run-as-root"}, {}};
+  append(mpirun.words, launch.is_open_mpi_5 ? kProtection5 : kProtection4);
+  append(mpirun.words, kCommon);
+  if (launch.is_in_slurm_job) append(mpirun.words, slurm_options(launch.is_open_mpi_5));
+  if (!launch.ompi_server.empty()) append(mpirun.words, {"--ompi-server", launch.ompi_server});
+  append_programs(mpirun, launch);
+  return mpirun;
 }
 
-std::vector<std::string> mpirun_command(const GroupLaunch& launch) {
-  std::vector<std::string> command{"mpirun", "-n", std::to_string(launch.population), "--allow-run-as-root"};
-  if (!launch.hosts.empty()) append(command, {"--host", joined(launch.hosts)});
-  append(command, kProtection4);
-  append(command, kCommon);
-  if (launch.is_in_slurm_job) append(command, slurm_options(false));
-  append(command, {"--ompi-server", launch.ompi_server, launch.program});
-  append(command, launch.args);
-  return command;
+MpirunCommand mpirun_command(const GroupLaunch& launch) {
+  MpirunCommand mpirun{{"mpirun", "-n", std::to_string(launch.population), "--allow-run-as-root"}, {}};
+  if (!launch.hosts.empty()) append(mpirun.words, {"--host", joined(launch.hosts)});
+  append(mpirun.words, kProtection4);
+  append(mpirun.words, kCommon);
+  if (launch.is_in_slurm_job) append(mpirun.words, slurm_options(false));
+  append(mpirun.words, {"--ompi-server", launch.ompi_server});
+  append_program(mpirun, launch.hosts.empty(), launch.program, launch.args);
+  return mpirun;
 }
 
 const std::vector<std::string>& launcher_variables() {

@@ -4,7 +4,16 @@
 #include <string>
 #include <vector>
 
+#include "drover/runtime/sealed_command.hpp"
+
 namespace drover::runtime {
+
+/// `mpirun` and its arguments.
+struct MpirunCommand {
+  std::vector<std::string> words;
+  /// What they refer to: to be kept as long as mpirun goes on.
+  std::vector<SealedCommand> sealed;
+};
 
 /// Worker ranks of one host.
 struct HostLaunch {
@@ -26,9 +35,9 @@ struct FarmLaunch {
   std::string ompi_server;
 };
 
-/// `mpirun` and its arguments: protected against the death of a process; not bound to cores, since
-/// commands would inherit that.
-[[nodiscard]] std::vector<std::string> mpirun_command(const FarmLaunch& launch);
+/// Protected against the death of a process; not bound to cores, since commands would inherit that. No argument of
+/// the program is one of mpirun's. Throws drover::Error.
+[[nodiscard]] MpirunCommand mpirun_command(const FarmLaunch& launch);
 
 /// Workers with a launcher of their own, which join a master. One unit of loss: a launch a host.
 struct GroupLaunch {
@@ -41,7 +50,7 @@ struct GroupLaunch {
 };
 
 /// As above, for Open MPI 4, the only one where groups can join.
-[[nodiscard]] std::vector<std::string> mpirun_command(const GroupLaunch& launch);
+[[nodiscard]] MpirunCommand mpirun_command(const GroupLaunch& launch);
 
 /// Beginnings of the names of variables by which a launcher tells its ranks who they are. An mpirun
 /// that a rank starts must not see them. What users set for every MPI job (OMPI_MCA_btl_...) is not

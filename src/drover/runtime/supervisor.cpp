@@ -273,13 +273,13 @@ SupervisorResult stopped(int signal, const SupervisorPlan& plan, const std::stri
 
 }  // namespace
 
-SupervisorResult supervise(const SupervisorPlan& plan) {
+SupervisorResult supervise(SupervisorPlan plan) {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1UL, 0UL, 0UL, 0UL);
   SignalInbox signals{SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGCHLD};
-  std::vector<std::string> command = plan.start;
+  MpirunCommand command = std::move(plan.start);
   core::Duration delay = plan.rollover_delay;
   for (unsigned num_rollovers = 0;;) {
-    const JobEnd end = Job(command, signals).run();
+    const JobEnd end = Job(command.words, signals).run();
     if (end.exit_status) return {*end.exit_status, "", ""};
     const std::string diagnostics = end.diagnostics.empty() ? "" : ":\n" + end.diagnostics;
     if (end.run_dir.empty() || !plan.resume) return {kInternalFailure, end.reason + diagnostics, end.run_dir};

@@ -7,19 +7,19 @@
 #include <chrono>
 #include <functional>
 #include <string>
-#include <vector>
 
 #include "drover/core/task.hpp"
+#include "drover/runtime/launcher.hpp"
 #include "drover/runtime/supervisor_link.hpp"
 
 namespace drover::runtime {
 
 struct SupervisorPlan {
-  /// mpirun and its arguments, for the first MPI job.
-  std::vector<std::string> start;
+  /// For the first MPI job.
+  MpirunCommand start;
   /// The same for one that goes on with the run in a directory, with what changes for it. May throw Error: it cannot
   /// be. Null: no rollover.
-  std::function<std::vector<std::string>(const std::string& run_dir, const HostChanges& changes)> resume;
+  std::function<MpirunCommand(const std::string& run_dir, const HostChanges& changes)> resume;
   /// What somebody can type to go on with that run.
   std::function<std::string(const std::string& run_dir)> resume_command;
   /// Not counting those for hosts that came or left.
@@ -41,6 +41,6 @@ struct SupervisorResult {
 
 /// Runs a batch to its end. The calling process must have no other children and no other threads.
 /// Throws drover::Error when mpirun cannot be started.
-[[nodiscard]] SupervisorResult supervise(const SupervisorPlan& plan);
+[[nodiscard]] SupervisorResult supervise(SupervisorPlan plan);
 
 }  // namespace drover::runtime
