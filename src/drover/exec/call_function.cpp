@@ -1,14 +1,11 @@
 #include "drover/exec/call_function.hpp"
 
-#include <cxxabi.h>
-
 #include <cerrno>
 #include <chrono>
-#include <cstdlib>
 #include <ctime>
-#include <memory>
 #include <utility>
 
+#include "drover/support/thrown.hpp"
 #include "drover/support/wall_clock.hpp"
 
 namespace drover::exec {
@@ -17,25 +14,15 @@ namespace {
 
 constexpr std::size_t kMostStderrTail = 200;
 
-std::string demangled(const char* name) {
-  int status = 0;
-  const std::unique_ptr<char, decltype(&std::free)> text(abi::__cxa_demangle(name, nullptr, nullptr, &status),
-                                                         &std::free);
-  return status == 0 ? text.get() : name;
-}
-
 /// The exception that is being handled.
 core::Threw current_exception() {
-  const std::type_info* type = abi::__cxa_current_exception_type();
-  std::string name = type != nullptr ? demangled(type->name()) : "unknown";
   try {
     throw;
   } catch (const FunctionFailure& e) {
     return {"", e.what()};
-  } catch (const std::exception& e) {
-    return {std::move(name), e.what()};
   } catch (...) {
-    return {std::move(name), "not a std::exception"};
+    support::Thrown thrown = support::describe_current_exception();
+    return {std::move(thrown.type), std::move(thrown.text)};
   }
 }
 

@@ -1,5 +1,6 @@
 #include "drover/runtime/call_board.hpp"
 
+#include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -8,6 +9,7 @@
 #include <utility>
 
 #include "drover/support/error.hpp"
+#include "drover/support/thrown.hpp"
 
 namespace drover::runtime {
 
@@ -150,9 +152,19 @@ void CallBoard::tell(wire::Progress progress) {
   told_.insert_or_assign(attempt, std::move(progress));
 }
 
+bool CallBoard::has_thrown(const CallTallyPtr& tally) {
+  return tally && tally->thrown;
+}
+
+/// What an action has thrown, to whoever waits first.
+void CallBoard::rethrow(const CallTallyPtr& tally) {
+  if (has_thrown(tally)) std::rethrow_exception(std::exchange(tally->thrown, nullptr));
+}
+
 CallEnd& CallBoard::wait(const CallPtr& call) {
   std::unique_lock lock(mutex_);
-  ended_.wait(lock, [&] { return call->state == Call::State::ended; });
+  ended_.wait(lock, [&] { return call->state == Call::State::ended || has_thrown(call->tally); });
+  rethrow(call->tally);
   return call->end;
 }
 
@@ -160,37 +172,53 @@ std::size_t CallBoard::wait_any(std::span<const CallPtr> calls) {
   std::unique_lock lock(mutex_);
   auto found = calls.end();
   ended_.wait(lock, [&] {
-    found =
-        std::find_if(calls.begin(), calls.end(), [](const CallPtr& call) { return call->state == Call::State::ended; });
+    found = std::find_if(calls.begin(), calls.end(), [](const CallPtr& call) {
+      return call->state == Call::State::ended || has_thrown(call->tally);
+    });
     return found != calls.end();
   });
+  rethrow((*found)->tally);
   return static_cast<std::size_t>(found - calls.begin());
 }
 
 void CallBoard::tell_end(const CallPtr& call, EndQueuePtr queue, std::size_t key) {
   const std::lock_guard lock(mutex_);
   call->end_queue = std::move(queue);
+  call->end_queue->tally = call->tally;
   call->key = key;
   if (call->state == Call::State::ended) call->end_queue->ended.push_back(key);
 }
 
 std::size_t CallBoard::wait_next(EndQueue& queue) {
   std::unique_lock lock(mutex_);
-  ended_.wait(lock, [&] { return !queue.ended.empty(); });
+  ended_.wait(lock, [&] { return !queue.ended.empty() || has_thrown(queue.tally); });
+  rethrow(queue.tally);
   const std::size_t key = queue.ended.front();
   queue.ended.pop_front();
   return key;
 }
 
-void CallBoard::wait_all() {
+void CallBoard::wait_all(const CallTallyPtr& tally) {
   std::unique_lock lock(mutex_);
   const bool is_within_action = std::this_thread::get_id() == actor_.get_id();
-  ended_.wait(lock, [&] { return open_.empty() && (is_within_action || (actions_.empty() && !is_acting_)); });
+  ended_.wait(lock, [&] {
+    return has_thrown(tally) || (open_.empty() && (is_within_action || (actions_.empty() && !is_acting_)));
+  });
+  rethrow(tally);
 }
 
 bool CallBoard::wait_for(const CallPtr& call, core::Duration limit) {
   std::unique_lock lock(mutex_);
-  return ended_.wait_for(lock, limit, [&] { return call->state == Call::State::ended; });
+  const auto is_over = [&] { return call->state == Call::State::ended || has_thrown(call->tally); };
+  const bool came = ended_.wait_for(lock, limit, is_over);
+  rethrow(call->tally);
+  return came;
+}
+
+void CallBoard::end_waiting(const CallTallyPtr& tally) {
+  const std::lock_guard lock(mutex_);
+  tally->waits_no_more = true;
+  rethrow(tally);
 }
 
 void CallBoard::then(const CallPtr& call, std::function<void()> action) {
@@ -200,7 +228,7 @@ void CallBoard::then(const CallPtr& call, std::function<void()> action) {
     call->then.push_back(std::move(action));
     return;
   }
-  actions_.push_back(std::move(action));
+  actions_.push_back({call->tally, std::move(action)});
   has_actions_.notify_one();
 }
 
@@ -209,14 +237,34 @@ void CallBoard::run_actions() {
   while (true) {
     has_actions_.wait(lock, [this] { return is_over_ || !actions_.empty(); });
     if (actions_.empty()) return;
-    const std::function<void()> action = std::move(actions_.front());
+    const Action action = std::move(actions_.front());
     actions_.pop_front();
     is_acting_ = true;
     lock.unlock();
-    action();
+    std::exception_ptr thrown;
+    try {
+      action.act();
+    } catch (...) {
+      thrown = std::current_exception();
+    }
     lock.lock();
     is_acting_ = false;
+    if (thrown) note_thrown(action.tally, thrown);
     ended_.notify_all();
+  }
+}
+
+/// The first is told to who submitted the task, and waits for it or another. What follows from it is not.
+void CallBoard::note_thrown(const CallTallyPtr& tally, const std::exception_ptr& thrown) {
+  if (tally && !tally->waits_no_more) {
+    if (!tally->thrown) tally->thrown = thrown;
+    return;
+  }
+  try {
+    std::rethrow_exception(thrown);
+  } catch (...) {
+    spdlog::error("what was to be done after a task has thrown, and who submitted it has ended: {}",
+                  support::describe_current_exception().text);
   }
 }
 
@@ -309,7 +357,7 @@ void CallBoard::end_locked(const CallPtr& call, CallEnd end) {
   call->state = Call::State::ended;
   call->end = std::move(end);
   open_.erase(call->number);
-  for (std::function<void()>& action : call->then) actions_.push_back(std::move(action));
+  for (std::function<void()>& action : call->then) actions_.push_back({call->tally, std::move(action)});
   if (!call->then.empty()) has_actions_.notify_one();
   call->then.clear();
   if (call->end_queue) call->end_queue->ended.push_back(call->key);

@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <map>
 #include <memory>
@@ -44,12 +45,14 @@ struct CallProgress {
   std::string text;
 };
 
-/// Counts the tasks of one who submits that the loop has yet to take, also those that come after others. Belongs to
-/// the board.
+/// One who submits: counts the tasks that the loop has yet to take, also those that come after others, and keeps what
+/// one of the actions has thrown until somebody can be told. Belongs to the board.
 class CallTally {
  private:
   friend class CallBoard;
   std::size_t num_to_take = 0;
+  std::exception_ptr thrown;
+  bool waits_no_more = false;
 };
 using CallTallyPtr = std::shared_ptr<CallTally>;
 
@@ -58,6 +61,7 @@ class EndQueue {
  private:
   friend class CallBoard;
   std::deque<std::size_t> ended;  ///< keys of the calls
+  CallTallyPtr tally;             ///< of who submitted them
 };
 using EndQueuePtr = std::shared_ptr<EndQueue>;
 
@@ -113,6 +117,8 @@ class CallBoard {
 
   [[nodiscard]] bool has_ended(const CallPtr& call);
   [[nodiscard]] CallProgress progress(const CallPtr& call);
+  // Those that wait throw what an action for a task of the same submitter has thrown, once.
+
   /// Waits for its end. The end belongs to the call.
   [[nodiscard]] CallEnd& wait(const CallPtr& call);
   /// Waits until one of them has ended, and returns the index of the first that has.
@@ -122,12 +128,14 @@ class CallBoard {
   /// Waits for the next end that is told there: the key of the call.
   [[nodiscard]] std::size_t wait_next(EndQueue& queue);
   /// Waits until all that was submitted here has ended, and all that is to be done then() has been.
-  void wait_all();
+  void wait_all(const CallTallyPtr& tally = {});
   /// Waits for the end of one of them for so long; false if none came.
   [[nodiscard]] bool wait_for(const CallPtr& call, core::Duration limit);
 
-  /// Has `action` executed on a thread of the board once the call has ended. One after the other.
+  /// Has `action` executed on a thread of the board once the call has ended. One after the other. It may throw.
   void then(const CallPtr& call, std::function<void()> action);
+  /// The submitter waits for nothing any more: throws what an action has thrown. What one throws from now on is logged.
+  void end_waiting(const CallTallyPtr& tally);
 
   /// Has `action` called whenever the task has come further, by the loop, which it does not keep.
   void on_progress(const CallPtr& call, std::function<void(const CallProgress&)> action);
@@ -186,6 +194,15 @@ class CallBoard {
   void signal();
   void clear_signal();
   void run_actions();
+  static void note_thrown(const CallTallyPtr& tally, const std::exception_ptr& thrown);
+  [[nodiscard]] static bool has_thrown(const CallTallyPtr& tally);
+  static void rethrow(const CallTallyPtr& tally);
+
+  /// What is to be done once a task of that submitter has ended.
+  struct Action {
+    CallTallyPtr tally;
+    std::function<void()> act;
+  };
 
   Shelf shelf_;
   support::UniqueFd event_;
@@ -198,7 +215,7 @@ class CallBoard {
   std::unordered_map<std::uint64_t, CallPtr> open_;  ///< not ended
   std::vector<std::uint64_t> cancelled_;
   std::map<core::AttemptId, wire::Progress> told_;
-  std::deque<std::function<void()>> actions_;
+  std::deque<Action> actions_;
   std::thread actor_;  ///< from the first then() on
   std::uint64_t last_number_ = 0;
   std::string closed_because_;

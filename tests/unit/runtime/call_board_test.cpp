@@ -126,6 +126,37 @@ TEST_CASE("actions follow the end of their call, also when it has ended before")
   CHECK(order == std::vector<int>{1, 2});
 }
 
+TEST_CASE("what an action throws is thrown once by whoever waits next for a task of the same submitter") {
+  CallBoard board;
+  const auto mine = std::make_shared<runtime::CallTally>();
+  const auto others = std::make_shared<runtime::CallTally>();
+  const CallPtr call = board.submit(named("a"), {}, mine);
+  const CallPtr endless = board.submit(named("b"), {}, mine);
+  const CallPtr anothers = board.submit(named("c"), {}, others);
+  board.then(call, [] { throw std::domain_error("of an action"); });
+  const auto taken = board.take_submitted(9);
+  board.end({success(taken[0].number), success(taken[2].number)});
+  CHECK(board.wait(anothers).how == core::TaskEnd::succeeded);
+  SECTION("by a wait for one that has not ended") {
+    CHECK_THROWS_AS(board.wait(endless), std::domain_error);
+    CHECK_FALSE(board.wait_for(endless, 1ns));
+  }
+  SECTION("by a wait for the next") {
+    const auto queue = std::make_shared<runtime::EndQueue>();
+    board.tell_end(endless, queue, 0);
+    CHECK_THROWS_AS(board.wait_next(*queue), std::domain_error);
+  }
+  SECTION("by a wait for all") {
+    CHECK_THROWS_AS(board.wait_all(mine), std::domain_error);
+  }
+  SECTION("by the end of what submitted it, once it has been done") {
+    board.end({success(taken[1].number)});
+    board.wait_all(others);
+    CHECK_THROWS_AS(board.end_waiting(mine), std::domain_error);
+    board.end_waiting(mine);
+  }
+}
+
 TEST_CASE("when the board is closed, what has not ended ends as stopped, and so does what is submitted later") {
   CallBoard board;
   const CallPtr taken = board.submit(named("a"));
