@@ -8,9 +8,13 @@
 //       });
 //     }
 //
-// The same program is master and worker. Under mpirun, rank 0 is the master; without a launcher it
-// starts itself on this machine, with the workers that `-j` asks for. Losses, groups, the journal and
-// the control channel are those of `drover run`, and so are its options.
+// main() is executed in every process: in the one that you start, which starts the others and waits for them, in the
+// master, and in each worker. Only the session is the master's alone: what is to be done or printed once belongs there,
+// or under `if (farm.is_master())`.
+//
+// Under mpirun, rank 0 is the master; without a launcher the program starts itself on this machine, with the workers
+// that `-j` asks for. Losses, groups, the journal and the control channel are those of `drover run`, and so are its
+// options.
 #pragma once
 
 #include <concepts>
@@ -24,6 +28,7 @@
 #include <utility>
 #include <vector>
 
+#include "drover/farm/callable.hpp"
 #include "drover/farm/errors.hpp"
 #include "drover/farm/session.hpp"
 #include "drover/farm/task_context.hpp"
@@ -37,40 +42,6 @@ namespace drover {
 /// memory nobody sees, and a TaskWorker has one task in its life.
 using exec::Isolation;
 
-namespace detail {
-
-template <class Signature>
-struct FunctionTraits;
-
-template <class R, class... Args>
-struct FunctionTraits<R(Args...)> {
-  using Type = TaskType<R(std::remove_cvref_t<Args>...)>;
-  using Params = std::tuple<std::remove_cvref_t<Args>...>;
-  using Result = R;
-  static constexpr bool wants_context = false;
-};
-/// The context is not submitted.
-template <class R, class... Args>
-struct FunctionTraits<R(TaskContext&, Args...)> : FunctionTraits<R(Args...)> {
-  static constexpr bool wants_context = true;
-};
-template <class R, class... Args>
-struct FunctionTraits<R (*)(Args...)> : FunctionTraits<R(Args...)> {};
-template <class C, class R, class... Args>
-struct FunctionTraits<R (C::*)(Args...)> : FunctionTraits<R(Args...)> {};
-template <class C, class R, class... Args>
-struct FunctionTraits<R (C::*)(Args...) const> : FunctionTraits<R(Args...)> {};
-template <class F>
-requires requires {
-  &F::operator();
-}
-struct FunctionTraits<F> : FunctionTraits<decltype(&F::operator())> {};
-
-template <class F>
-using TraitsOf = FunctionTraits<std::decay_t<F>>;
-
-}  // namespace detail
-
 /// One in each process, made first thing in main(). Not thread-safe.
 class Farm {
  public:
@@ -81,25 +52,35 @@ class Farm {
   Farm(const Farm&) = delete;
   Farm& operator=(const Farm&) = delete;
 
-  /// Registers a function under a name, in every process the same, before run(). It may take a
-  /// TaskContext& first; the types of its other parameters and of its result are Serializable. Throws
-  /// UsageError when the name is taken, or empty.
-  template <class F>
+  /// Whether this process is the master, where the session is executed. So in one process at a time, and not in the one
+  /// that starts the others.
+  [[nodiscard]] bool is_master() const;
+
+  /// Registers a function under a name, in every process the same, before run(): a function, a lambda or another
+  /// function object, or a member function, whose object is its first argument. It may take a TaskContext& first; the
+  /// types of its other parameters and of its result are Serializable. Several threads call it at once. What can be
+  /// called in several ways is given its signature: `farm.task<int(double)>("round", [](auto x) { return int(x); })`.
+  /// Throws UsageError when the name is taken, or empty.
+  template <class Signature = detail::OwnSignature, class F>
   auto task(const std::string& name, F function) {
-    using Traits = detail::TraitsOf<F>;
-    add(name, [function = std::move(function)](std::string_view argument, TaskContext& context) -> std::string {
-      typename Traits::Params params;
-      std::apply([&](auto&... param) { detail::from_bytes(argument, param...); }, params);
-      const auto call = [&](auto&... param) -> typename Traits::Result {
-        if constexpr (Traits::wants_context)
-          return std::invoke(function, context, std::move(param)...);
-        else
-          return std::invoke(function, std::move(param)...);
-      };
-      return result_bytes<typename Traits::Result>([&]() ->
-                                                   typename Traits::Result { return std::apply(call, params); });
-    });
-    return typename Traits::Type(name);
+    using Traits = detail::TraitsOf<Signature, F>;
+    if constexpr (detail::check_task<Traits, F>()) {
+      using Result = typename Traits::Result;
+      // Shared, so that it need not be copyable.
+      const auto shared = std::make_shared<const F>(std::move(function));
+      add(name, [shared](std::string_view argument, TaskContext& context) -> std::string {
+        typename Traits::Params params;
+        std::apply([&](auto&... param) { detail::from_bytes(argument, param...); }, params);
+        const auto call = [&](auto&... param) -> Result {
+          if constexpr (Traits::wants_context)
+            return std::invoke(*shared, context, std::move(param)...);
+          else
+            return std::invoke(*shared, std::move(param)...);
+        };
+        return result_bytes<Result>([&]() -> Result { return std::apply(call, params); });
+      });
+      return typename Traits::Type(name);
+    }
   }
 
   /// Registers a TaskWorker under a name; its tasks are submitted by that.
@@ -116,9 +97,14 @@ class Farm {
   /// which all get it as it is then: it starts no threads.
   template <std::invocable F>
   void on_worker_start(F make_state) {
-    using Made = std::invoke_result_t<F>;
-    set_worker_start([make_state = std::move(make_state)]() -> WorkerState {
-      return {std::make_shared<Made>(make_state()), typeid(Made)};
+    using Made = std::remove_cvref_t<std::invoke_result_t<F&>>;
+    set_worker_start([shared = std::make_shared<F>(std::move(make_state))]() -> WorkerState {
+      if constexpr (std::is_void_v<Made>) {
+        (*shared)();
+        return {};
+      } else {
+        return {std::make_shared<Made>((*shared)()), typeid(Made)};
+      }
     });
   }
 
@@ -128,18 +114,21 @@ class Farm {
 
   /// On the master: executes `session(Session&)` on a thread of its own, until all tasks have ended. On a
   /// worker: serves the master, and does not call it. Returns what main() is to return: the session's
-  /// own result if that is an int, or else as `drover run` does. When the session throws, its tasks are
-  /// cancelled and the status is 125.
+  /// own result if that is an int, or else as `drover run` does. When the session throws, what has not ended of its
+  /// tasks is cancelled, what it threw is said on stderr and the status is 125; the run is over.
   template <class F>
   [[nodiscard]] int run(F session) {
-    return run_session([&session](Session& s) -> std::optional<int> {
-      if constexpr (std::is_void_v<std::invoke_result_t<F&, Session&>>) {
-        session(s);
-        return std::nullopt;
-      } else {
-        return session(s);
-      }
-    });
+    if constexpr (detail::check_session<F, Session>())
+      return run_session([&session](Session& s) -> std::optional<int> {
+        if constexpr (std::is_void_v<std::invoke_result_t<F&, Session&>>) {
+          session(s);
+          return std::nullopt;
+        } else {
+          return session(s);
+        }
+      });
+    else
+      return 0;
   }
 
  private:
@@ -155,7 +144,7 @@ class Farm {
     } else if constexpr (std::is_same_v<R, std::string>) {
       return call();
     } else {
-      return detail::to_bytes(static_cast<const std::remove_cvref_t<R>&>(call()));
+      return detail::to_bytes(static_cast<const R&>(call()));
     }
   }
 

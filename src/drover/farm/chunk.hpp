@@ -99,7 +99,7 @@ class MappedChunk : public AnyFuture {
 
   /// The results in the order of the arguments, each time anew; nothing when there are none. Throws as Future::get().
   auto get() const {
-    std::string_view bytes = detail::result_bytes(*board_, call_);
+    std::string_view bytes = detail::result_bytes(board(), call());
     if constexpr (!std::is_void_v<R>) {
       std::vector<R> results(size_);
       for (auto&& result : results) result = detail::result_from<R>(detail::take_part(bytes));

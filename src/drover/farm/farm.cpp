@@ -14,6 +14,7 @@
 #include "drover/core/outcome.hpp"
 #include "drover/exec/function_executor.hpp"
 #include "drover/farm/chunk.hpp"
+#include "drover/support/thrown.hpp"
 #include "drover/transport/mpi_session.hpp"
 
 namespace drover {
@@ -114,7 +115,9 @@ void Farm::add_body(const std::string& name, Body body) {
                                     [body = std::move(body), board = state_->board, keeper = state_->keeper](
                                         std::string_view argument, const exec::FunctionCall& call) {
                                       TaskContext context(board, call, keeper->get());
-                                      return body(argument, context);
+                                      std::string result = body(argument, context);
+                                      context.end_waiting();
+                                      return result;
                                     })
                           .second;
   if (!is_new) throw UsageError("two tasks have the name '" + name + "'");
@@ -124,21 +127,26 @@ void Farm::set_worker_start(std::function<WorkerState()> make_state) {
   state_->keeper->make = std::move(make_state);
 }
 
+bool Farm::is_master() const {
+  return !state_->is_drover && transport::is_started_by_launcher() && transport::launcher_rank() == 0;
+}
+
 void Farm::set_isolation(Isolation isolation) {
   state_->isolation = isolation;
 }
 
-/// On the session's own thread.
+/// On the session's own thread. A failure of the program's own is its end: nothing of it would go better another time.
 std::optional<int> Farm::State::hold_session(const SessionBody& session, const std::filesystem::path& run_dir) {
   std::optional<int> status;
   try {
     Session open(board, run_dir);
     status = session(open);
-    board->wait_all();
+    open.wait_all();
   } catch (const RunStopped&) {
     // The run says itself why.
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "drover: the session ended with an exception: %s\n", e.what());
+  } catch (...) {
+    const support::Thrown thrown = support::describe_current_exception();
+    std::fprintf(stderr, "drover: the session has thrown: %s\n", thrown.text.c_str());
     board->cancel_all();
     status = cli::kInternalFailure;
   }
@@ -222,7 +230,13 @@ void wait_for_end(runtime::CallBoard& board, const runtime::CallPtr& call) {
   (void)board.wait(call);
 }
 
+void throw_no_task() {
+  throw UsageError(
+      "this future has no task: it was made by default or moved from, and never assigned what submit() gives");
+}
+
 std::size_t wait_any(runtime::CallBoard& board, std::span<const runtime::CallPtr> calls) {
+  if (calls.empty()) throw UsageError("wait_any() was given no future to wait for");
   const exec::FunctionExecutor::WaitScope waits;
   return board.wait_any(calls);
 }

@@ -49,7 +49,7 @@ class Session : public Submitter {
 
   /// A barrier: waits until all that was submitted so far, and until then, has ended, and all that was to
   /// be done then() is done.
-  void wait_all() { board().wait_all(); }
+  void wait_all() { board().wait_all(tally()); }
 
   /// Makes a value known that many tasks use: each worker gets it once, not with each task, also one that comes
   /// later. See Broadcast. When a run is gone on with, tasks that others had made may execute before the value is

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <iterator>
 #include <map>
 #include <memory>
@@ -10,6 +11,7 @@
 #include <ranges>
 #include <string>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -69,8 +71,58 @@ class Mapped : public Future<R> {
   std::size_t index_;
 };
 
-template <class Result, std::ranges::view Arguments, class Submit>
+template <class Result, std::ranges::view Arguments>
 class MapResults;
+
+namespace detail {
+
+template <class Params>
+inline constexpr std::size_t kNumParams = 0;
+template <class... Params>
+inline constexpr std::size_t kNumParams<std::tuple<Params...>> = sizeof...(Params);
+
+/// Stops compilation when a task is not given what it takes; says whether it is.
+template <class Params, class Args>
+struct ArgumentCheck;
+template <class... Params, class... Args>
+struct ArgumentCheck<std::tuple<Params...>, std::tuple<Args...>> {
+  static consteval bool check() {
+    static_assert(sizeof...(Args) == sizeof...(Params), "a task is given more or fewer arguments than it takes");
+    if constexpr (sizeof...(Args) == sizeof...(Params)) {
+      static_assert((std::is_convertible_v<Args, const Params&> && ...),
+                    "an argument of a task is not what its parameter can be made of");
+      return (std::is_convertible_v<Args, const Params&> && ...) && (check_loadable<Params>() && ...);
+    }
+    return false;
+  }
+};
+
+/// The elements of a tuple as they are forwarded from it.
+template <class Tuple, class Indices = std::make_index_sequence<std::tuple_size_v<std::remove_cvref_t<Tuple>>>>
+struct ElementsOf;
+template <class Tuple, std::size_t... Index>
+struct ElementsOf<Tuple, std::index_sequence<Index...>> {
+  using Type = std::tuple<decltype(std::get<Index>(std::declval<Tuple>()))...>;
+};
+
+template <class T>
+concept TupleLike = requires {
+  std::tuple_size<std::remove_cvref_t<T>>::value;
+};
+
+/// The same for what a range has for each task: the argument itself, or a tuple of them.
+template <class Params, class Element>
+consteval bool check_element() {
+  if constexpr (kNumParams<Params> == 1) {
+    return ArgumentCheck<Params, std::tuple<Element>>::check();
+  } else {
+    static_assert(TupleLike<Element>, "a task with several parameters, or none, is mapped over tuples of arguments");
+    if constexpr (TupleLike<Element>) return ArgumentCheck<Params, typename ElementsOf<Element>::Type>::check();
+    return false;
+  }
+}
+
+}  // namespace detail
 
 /// Who submits tasks: the Session, and each TaskContext.
 class Submitter {
@@ -83,8 +135,10 @@ class Submitter {
   /// The same with options.
   template <class R, class... Params, class... Args>
   Future<R> submit(const SubmitOptions& options, const TaskType<R(Params...)>& type, Args&&... args) {
-    static_assert(sizeof...(Args) == sizeof...(Params), "a task is submitted with other arguments than it takes");
-    return Future<R>(board_, submit_bytes(type.name(), arguments<Params...>(std::forward<Args>(args)...), options));
+    if constexpr (detail::ArgumentCheck<std::tuple<Params...>, std::tuple<Args&&...>>::check())
+      return Future<R>(board_, submit_bytes(type.name(), arguments<Params...>(std::forward<Args>(args)...), options));
+    else
+      return {};
   }
 
   /// Submits a task by the name of its type, with the argument as it is: for a TaskWorker.
@@ -93,7 +147,7 @@ class Submitter {
   }
 
   /// A task for each of `range`, which is read as there is room. Gives the tasks in the order of their
-  /// arguments as they end, to a single pass:
+  /// arguments as they end, as a view for a single pass:
   ///
   ///     for (auto& result : session.map(integrate, intervals)) sum += result.get();
   ///
@@ -116,26 +170,29 @@ class Submitter {
   ///       for (int result : chunk.get()) sum += result;
   template <class R, class... Params, std::ranges::input_range Range>
   auto map_chunks(const TaskType<R(Params...)>& type, Range&& range, std::size_t chunk_size, MapOptions options = {}) {
-    auto to_bytes = [](auto&& argument) {
-      if constexpr (sizeof...(Params) == 1)
-        return arguments<Params...>(argument);
-      else
-        return std::apply([](auto&&... args) { return arguments<Params...>(args...); }, argument);
-    };
     using View = std::views::all_t<Range>;
-    using Chunks = detail::ChunkView<View, decltype(to_bytes)>;
-    SubmitOptions submit = std::move(options.submit);
-    if (submit.label.empty()) submit.label = type.name();
-    const auto submit_chunk = [this, name = detail::chunk_name(type.name()), submit = std::move(submit)](
-                                  const typename Chunks::Chunk& chunk, std::size_t) {
-      return MappedChunk<R>(AnyFuture(board_, submit_bytes(name, chunk.bytes, submit)), chunk.first, chunk.size);
-    };
-    return MapResults<MappedChunk<R>, Chunks, decltype(submit_chunk)>(
-        Chunks(std::views::all(std::forward<Range>(range)), to_bytes, chunk_size), submit_chunk, *board_,
-        options.window, true);
+    if constexpr (detail::check_element<std::tuple<Params...>, std::ranges::range_reference_t<View>>()) {
+      auto to_bytes = [](auto&& argument) {
+        if constexpr (sizeof...(Params) == 1)
+          return arguments<Params...>(argument);
+        else
+          return std::apply([](auto&&... args) { return arguments<Params...>(args...); }, argument);
+      };
+      using Chunks = detail::ChunkView<View, decltype(to_bytes)>;
+      SubmitOptions submit = std::move(options.submit);
+      if (submit.label.empty()) submit.label = type.name();
+      auto submit_chunk = [this, name = detail::chunk_name(type.name()), submit = std::move(submit)](
+                              const typename Chunks::Chunk& chunk, std::size_t) {
+        return MappedChunk<R>(AnyFuture(board_, submit_bytes(name, chunk.bytes, submit)), chunk.first, chunk.size);
+      };
+      return MapResults<MappedChunk<R>, Chunks>(
+          Chunks(std::views::all(std::forward<Range>(range)), to_bytes, chunk_size), std::move(submit_chunk), board_,
+          options.window, true);
+    }
   }
 
-  /// Waits until one of them has ended, and returns the index of the first that has.
+  /// Waits until one of them has ended, and returns the index of the first that has. Throws UsageError when there are
+  /// none.
   template <class R>
   [[nodiscard]] std::size_t wait_any(const std::vector<Future<R>>& futures) {
     std::vector<runtime::CallPtr> calls;
@@ -152,6 +209,8 @@ class Submitter {
   void hand_in();
   ~Submitter() = default;
 
+  /// What it is to the board.
+  [[nodiscard]] const runtime::CallTallyPtr& tally() const { return tally_; }
   /// Where its tasks are handed in.
   [[nodiscard]] runtime::CallBoard& board() const { return *board_; }
   /// The same, for what may outlive the submitter.
@@ -166,16 +225,19 @@ class Submitter {
 
   template <class R, class... Params, class Range>
   auto make_map(const TaskType<R(Params...)>& type, Range&& range, MapOptions options, bool is_ordered) {
-    const auto submit_one = [this, type, submit = std::move(options.submit)](auto&& argument, std::size_t index) {
-      if constexpr (sizeof...(Params) == 1)
-        return Mapped<R>(this->submit(submit, type, std::forward<decltype(argument)>(argument)), index);
-      else
-        return Mapped<R>(std::apply([&](auto&&... args) { return this->submit(submit, type, args...); }, argument),
-                         index);
-    };
     using View = std::views::all_t<Range>;
-    return MapResults<Mapped<R>, View, decltype(submit_one)>(std::views::all(std::forward<Range>(range)), submit_one,
-                                                             *board_, options.window, is_ordered);
+    using Element = std::ranges::range_reference_t<View>;
+    if constexpr (detail::check_element<std::tuple<Params...>, Element>()) {
+      auto submit_one = [this, type, submit = std::move(options.submit)](Element argument, std::size_t index) {
+        if constexpr (sizeof...(Params) == 1)
+          return Mapped<R>(this->submit(submit, type, std::forward<Element>(argument)), index);
+        else
+          return Mapped<R>(std::apply([&](auto&&... args) { return this->submit(submit, type, args...); }, argument),
+                           index);
+      };
+      return MapResults<Mapped<R>, View>(std::views::all(std::forward<Range>(range)), std::move(submit_one), board_,
+                                         options.window, is_ordered);
+    }
   }
 
   std::shared_ptr<runtime::CallBoard> board_;
@@ -185,15 +247,19 @@ class Submitter {
   runtime::CallTallyPtr tally_ = std::make_shared<runtime::CallTally>();
 };
 
-/// What map() gives: a range for a single pass.
-template <class Result, std::ranges::view Arguments, class Submit>
-class MapResults {
+/// What map() gives: a view for a single pass, to be moved only before that begins.
+template <class Result, std::ranges::view Arguments>
+class MapResults : public std::ranges::view_base {
  public:
+  /// Submits a task for an argument, of which it also gets the index.
+  using Submit = std::function<Result(std::ranges::range_reference_t<Arguments> argument, std::size_t index)>;
+
   /// For map().
-  MapResults(Arguments arguments, Submit submit, runtime::CallBoard& board, std::size_t window, bool is_ordered)
+  MapResults(Arguments arguments, Submit submit, std::shared_ptr<runtime::CallBoard> board, std::size_t window,
+             bool is_ordered)
       : arguments_(std::move(arguments)),
         submit_(std::move(submit)),
-        board_(board),
+        board_(std::move(board)),
         window_(window > 0 ? window : 1),
         is_ordered_(is_ordered) {}
 
@@ -238,10 +304,10 @@ class MapResults {
     current_.reset();
     for (; on_their_way_.size() < window_ && *next_ != std::ranges::end(arguments_); ++*next_, ++num_submitted_) {
       const auto added = on_their_way_.emplace(num_submitted_, submit_(**next_, num_submitted_)).first;
-      if (!is_ordered_) board_.tell_end(added->second.call(), ends_, num_submitted_);
+      if (!is_ordered_) board_->tell_end(added->second.call(), ends_, num_submitted_);
     }
     if (on_their_way_.empty()) return;
-    const auto ended = is_ordered_ ? on_their_way_.begin() : on_their_way_.find(detail::wait_next(board_, *ends_));
+    const auto ended = is_ordered_ ? on_their_way_.begin() : on_their_way_.find(detail::wait_next(*board_, *ends_));
     if (is_ordered_) ended->second.wait();
     current_.emplace(std::move(ended->second));
     on_their_way_.erase(ended);
@@ -249,7 +315,7 @@ class MapResults {
 
   Arguments arguments_;
   Submit submit_;
-  runtime::CallBoard& board_;
+  std::shared_ptr<runtime::CallBoard> board_;
   std::size_t window_;
   bool is_ordered_;
   std::optional<std::ranges::iterator_t<Arguments>> next_;

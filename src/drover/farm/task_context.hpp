@@ -34,6 +34,9 @@ class TaskContext : public Submitter {
   TaskContext(const TaskContext&) = delete;
   TaskContext& operator=(const TaskContext&) = delete;
 
+  /// For the farm: its function has returned. Throws what an action that was given to then() has thrown.
+  void end_waiting() { board().end_waiting(tally()); }
+
   /// The number of the task in its run, from 1.
   [[nodiscard]] std::uint64_t task() const { return call_.attempt.task.value; }
   /// Which attempt at it this is, from 1.
