@@ -15,7 +15,7 @@ load lib
   echo true >tasks.txt
   drover run --bogus tasks.txt && is_refused --bogus 'drover run --help'
   drover run --slots 0 tasks.txt && is_refused --slots "'0' is not a number from 1 to 4096"
-  drover run -j -1 tasks.txt && is_refused --workers "'-1' is not a number"
+  drover run -j -x tasks.txt && is_refused --workers "'-x' is not a number"
   drover run --retries 1.5 tasks.txt && is_refused --retries "'1.5' is not a number"
   drover run --timeout 5x tasks.txt && is_refused --timeout "'5x' is not a duration"
   drover run --halt never,fail=1 tasks.txt && is_refused --halt 'is not a halt policy'
@@ -29,7 +29,7 @@ load lib
 
 @test "task files" {
   mkdir directory
-  drover run no-such.txt && is_refused "no such file 'no-such.txt'" "'no-such.txt {}'"
+  drover run no-such.txt && is_refused "'no-such.txt' is neither a file here nor a command"
   drover run directory && is_refused "'directory' is a directory"
   drover run --colsep , <(echo true) && is_refused --colsep
   echo true >a.txt
@@ -56,12 +56,11 @@ load lib
   is_refused "cannot read 'secret.txt'" 'Permission denied'
 }
 
-@test "a program that is given as task file" {
-  printf '#!/bin/sh\ntouch ran\n' >script.sh
+@test "a program is executed for each line, unless its interpreter is drover" {
+  printf '#!/bin/sh\necho "ran with $1"\n' >script.sh
   chmod +x script.sh
-  drover run ./script.sh </dev/null && is_refused "'./script.sh' is a program" "'./script.sh {}'"
-  [ ! -e ran ]
-  # One whose interpreter is drover is a task file.
+  capture locally -k ./script.sh < <(printf 'a\nb\n')
+  prints 'ran with a' 'ran with b'
   printf '#!%s run\necho ran as a task file\n' "$DROVER" >./batch
   chmod +x batch
   capture ./batch

@@ -107,7 +107,7 @@ EOF
 }
 
 @test "drover in a task of drover" {
-  capture locally "$DROVER run -j 1 -q 'echo {} >inner' ::: x; cat inner # {}" ::: outer
+  capture locally "$DROVER run -j 1 --quiet 'echo {} >inner' ::: x; cat inner # {}" ::: outer
   prints 'outer x'
 }
 

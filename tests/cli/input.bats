@@ -98,7 +98,7 @@ load lib
   drover run --dry-run 'cp {} /dest/{/}' ::: '/a b/c.txt' plain
   prints "cp '/a b/c.txt' /dest/c.txt" 'cp plain /dest/plain'
   drover run --dry-run 'echo {#} {%}' ::: x y
-  prints 'echo 1 {%} x' 'echo 2 {%} y'
+  prints 'echo 1 {%}' 'echo 2 {%}'
   capture by_mpirun "$DROVER" run --dry-run 'echo {}' ::: a b
   prints 'echo a' 'echo b'
   [ ! -e drover-runs ]

@@ -57,7 +57,7 @@ load lib
     cat bytes bytes | cmp - out
     head -c 6000000 err | cmp - <(cat bytes bytes) || grep -q 'survives no death' err
   done
-  capture locally --no-progress -q 'cat bytes # {}' ::: 1
+  capture locally --no-progress --quiet 'cat bytes # {}' ::: 1
   [ ! -s out ]
 }
 
@@ -195,7 +195,7 @@ EOF
 }
 
 @test "without a name, every run gets a directory of its own" {
-  capture locally -q 'true {}' ::: 1
-  capture locally -q 'true {}' ::: 1
+  capture locally --quiet 'true {}' ::: 1
+  capture locally --quiet 'true {}' ::: 1
   [ "$(ls drover-runs | grep -cE '^[0-9]{8}-[0-9]{6}-[a-z0-9]{4}$')" -eq 2 ]
 }

@@ -145,7 +145,7 @@ killed_while_printing() {
 }
 
 @test "a finished run says so and runs nothing" {
-  drover run -j 1 -q --run-dir run 'echo {} >>effects' ::: a b
+  drover run -j 1 --quiet --run-dir run 'echo {} >>effects' ::: a b
   run -0 drover run --resume run
   [[ $output == *"is finished: 2 tasks, 2 succeeded"* ]]
   [ "$(wc -l <effects)" = 2 ]

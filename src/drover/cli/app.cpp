@@ -9,8 +9,10 @@
 #include "drover/cli/config_command.hpp"
 #include "drover/cli/exit_status.hpp"
 #include "drover/cli/input/input.hpp"
+#include "drover/cli/parallel_options.hpp"
 #include "drover/cli/records/record_commands.hpp"
 #include "drover/cli/run_command.hpp"
+#include "drover/cli/run_words.hpp"
 #include "drover/cli/standard_streams.hpp"
 #include "drover/cli/stored_run.hpp"
 #include "drover/cli/version.hpp"
@@ -89,11 +91,14 @@ std::optional<int> parse(CLI::App& app, std::vector<std::string> argv) {
       return 0;
     }
     if (app.get_subcommands().empty()) throw UsageError("unknown option '" + first + "'; see 'drover --help'");
-    const bool is_extra = dynamic_cast<const CLI::ExtrasError*>(&e) != nullptr && app.got_subcommand("run");
-    throw UsageError(std::string(e.what()) +
-                     (is_extra ? "; a command with options of its own is one word, as in 'gzip -9 {}'" : "") +
-                     "; see '" + help_command(app) + "'");
+    throw UsageError(std::string(e.what()) + "; see '" + help_command(app) + "'");
   }
+}
+
+/// Of a subcommand whose options may stand anywhere.
+RunWords other_words(const std::vector<std::string>& args) {
+  SplitArguments split = split_argument_sources(args);
+  return {std::move(split.argv), {}, std::move(split.sources)};
 }
 
 int dispatch(const std::vector<std::string>& args, const Program* program) {
@@ -113,6 +118,10 @@ int dispatch(const std::vector<std::string>& args, const Program* program) {
   const CLI::App* relay = declare_relay_command(app, relay_options);
   // Has a program of its own: main() sees to it.
   app.add_subcommand("demo", "Watch a master make a task every second, and workers say what they do");
+  CLI::App* help =
+      app.add_subcommand("help", "Print this help, or with 'parallel': what became of GNU parallel's options");
+  std::string topic;
+  help->add_option("topic", topic)->type_name("parallel")->check(CLI::IsMember({"parallel"}));
   // What spawned and joining ranks are started as; not for people.
   CLI::App* worker_rank = app.add_subcommand("worker-rank")->group("");
   std::uint32_t rank_slots = 1;
@@ -120,12 +129,20 @@ int dispatch(const std::vector<std::string>& args, const Program* program) {
   std::optional<exec::Isolation> rank_isolation;
   declare_isolation(*worker_rank, rank_isolation);
 
-  SplitArguments split = split_argument_sources(args);
-  check_subcommand(app, split.argv);
-  if (const std::optional<int> status = parse(app, split.argv)) return *status;
+  check_subcommand(app, args);
+  const bool is_run = args.front() == "run" || args.front() == "config";
+  RunWords words = is_run ? split_run_words(*run_subcommand.app, {args.begin() + 1, args.end()}) : other_words(args);
+  if (is_run) words.options.insert(words.options.begin(), args.front());
+  if (const std::optional<int> status = parse(app, words.options)) return *status;
+  run_subcommand.options.words = std::move(words.command);
   if (config_subcommand.app->parsed()) {
     const std::vector<Setting> settings = resolve_settings(*config_subcommand.app);
     if (transport::launcher_rank() == 0) print_config(settings);
+    return 0;
+  }
+  if (help->parsed()) {
+    std::fputs((topic.empty() ? app.help() : parallel_table()).c_str(), stdout);
+    check_printed();
     return 0;
   }
   if (worker->parsed()) {
@@ -134,12 +151,12 @@ int dispatch(const std::vector<std::string>& args, const Program* program) {
   }
   if (relay->parsed()) return run_relay_command(relay_options);
   if (worker_rank->parsed()) return run_worker_rank(rank_slots, program, rank_isolation);
-  if (const std::optional<int> status = client_commands.run(split.sources)) return *status;
+  if (const std::optional<int> status = client_commands.run(words.sources)) return *status;
   if (const std::optional<int> status = record_commands.run()) return *status;
-  continue_if_begun(run_subcommand.options, split.sources);
+  continue_if_begun(run_subcommand.options, words.sources);
   std::optional<journal::RunDescription> resumed = take_over_options(*run_subcommand.app, run_subcommand.options);
   std::vector<Setting> settings = resolve_settings(*run_subcommand.app);
-  return run({run_subcommand.options, std::move(split.sources), std::move(settings), args, std::move(resumed)});
+  return run({run_subcommand.options, std::move(words.sources), std::move(settings), args, std::move(resumed)});
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "drover/cli/caller_shell.hpp"
 #include "drover/cli/output_printing.hpp"
 #include "drover/cli/resume_command.hpp"
 #include "drover/cli/version.hpp"
@@ -66,7 +67,8 @@ core::ExecProfile exec_profile(const RunOptions& options, const OpenRun& run) {
   core::ExecProfile profile;
   profile.shell = options.shell;
   profile.workdir = options.workdir.empty() ? run.workdir : std::filesystem::absolute(options.workdir).string();
-  profile.env = resolve_variables(options.env);
+  profile.env = exported_functions();
+  for (std::string& variable : resolve_variables(options.env)) profile.env.push_back(std::move(variable));
   profile.timeout = options.timeout;
   profile.kill_after = options.kill_after;
   profile.run_id = run_id(run.directory);

@@ -417,7 +417,7 @@ void dismiss_world(transport::MpiTransport& transport, core::WorkerId first, int
 
 InputOptions input_options(const RunInvocation& invocation) {
   const RunOptions& options = invocation.options;
-  return {options.positionals, invocation.sources, options.null_separated, options.colsep, 0, options.keep_open};
+  return {options.words, invocation.sources, form_of(options.input), 0, options.keep_open};
 }
 
 void wait_readable(int fd) {

@@ -40,7 +40,7 @@ OpenRun begin_run(const RunInvocation& invocation) {
   const RunOptions& options = invocation.options;
   const bool is_program = invocation.program != nullptr;  // its tasks are not read, but made
   const StoredInput stored = is_program ? StoredInput{{}, {}, "", false, false}
-                                        : stored_input(options.positionals, invocation.sources, STDIN_FILENO);
+                                        : stored_input(options.words, invocation.sources, STDIN_FILENO);
   InputOptions input = input_options(invocation);
   if (stored.is_spooled) input.stdin_spool = std::make_shared<StdinSpool>();
   std::unique_ptr<runtime::TaskSource> source;
@@ -66,12 +66,12 @@ OpenRun begin_run(const RunInvocation& invocation) {
 
 /// Of the input that the run was started with; what was standard input then is read from its file.
 InputOptions input_again(const RunOptions& options, const StoredInput& stored) {
-  InputOptions input{stored.positionals, stored.sources, options.null_separated, options.colsep, 0, options.keep_open};
+  InputOptions input{stored.words, stored.sources, form_of(options.input), 0, options.keep_open};
   if (stored.stdin_path.empty()) return input;
-  if (input.positionals == std::vector<std::string>{kStdin} && input.sources.empty())
-    input.positionals = {stored.stdin_path};
+  if (input.words == std::vector<std::string>{kStdin} && input.sources.empty())
+    input.words = {stored.stdin_path};
   else if (input.sources.empty())
-    input.sources = {{ArgumentSource::Kind::file, {}, stored.stdin_path}};
+    input.sources = {{ArgumentSource::Kind::file, {}, stored.stdin_path, false}};
   for (ArgumentSource& source : input.sources)
     if (source.kind == ArgumentSource::Kind::file && source.path == kStdin) source.path = stored.stdin_path;
   return input;
@@ -119,8 +119,7 @@ void continue_input(OpenRun& run, const RunOptions& options, const StoredInput& 
 
 /// Standard input was asked for: it is what follows.
 void take_new_stdin(OpenRun& run, const RunOptions& options, const StoredInput& stored) {
-  InputOptions input{stored.positionals, stored.sources, options.null_separated, options.colsep,
-                     run.journal->progress().num_input_tasks};
+  InputOptions input{stored.words, stored.sources, form_of(options.input), run.journal->progress().num_input_tasks};
   if (stored.can_be_read_again && stored.stdin_path.empty())
     throw UsageError("the input of this run is not standard input: leave out '-'");
   run.source = open_input(input, STDIN_FILENO);
@@ -134,7 +133,7 @@ void open_resumed_input(OpenRun& run, const RunInvocation& invocation) {
   const StoredInput stored = decode_input(invocation.resumed->input);
   const bool has_ended = run.journal->start().is_input_ended;
   run.source = std::make_unique<EmptySource>();
-  if (!options.positionals.empty()) return take_new_stdin(run, options, stored);
+  if (!options.words.empty()) return take_new_stdin(run, options, stored);
   if (has_ended && options.changed_input != ChangedInput::follow) return;
   const bool is_spooled = stored.is_spooled && StdinSpool::is_in(run.directory.path());
   run.is_input_safe = stored.can_be_read_again || is_spooled;
@@ -209,7 +208,7 @@ std::string look_at_resumed_run(const RunInvocation& invocation) {
   if (const auto master = journal::current_master(run))
     throw Error("the run in " + run.path().string() + " is going on: " + *master);
   const bool wants_more = invocation.program != nullptr || !options.resume_failed.empty() || !options.rerun.empty() ||
-                          !options.positionals.empty() || options.changed_input == ChangedInput::follow;
+                          !options.words.empty() || options.changed_input == ChangedInput::follow;
   SQLite::Database database = journal::open_for_reading(run.database());
   const journal::Progress progress = journal::read_progress(database);
   const bool is_finished = progress.is_input_ended && progress.totals.unfinished() == 0;

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "drover/cli/auto_alloc.hpp"
+#include "drover/cli/caller_shell.hpp"
 #include "drover/cli/farm_start.hpp"
 #include "drover/cli/master_rank.hpp"
 #include "drover/cli/open_run.hpp"
@@ -31,12 +32,14 @@ std::string printable(const core::TaskSpec& spec) {
 }
 
 int dry_run(const RunInvocation& invocation) {
-  const std::unique_ptr<runtime::TaskSource> source = open_input(input_options(invocation), STDIN_FILENO);
+  const InputOptions input = input_options(invocation);
+  const std::unique_ptr<runtime::TaskSource> source = open_input(input, STDIN_FILENO);
+  const char record_end = input.form.delimiter == '\0' ? '\0' : '\n';
   for (auto state = runtime::TaskSource::State::more; state != runtime::TaskSource::State::end;) {
     const runtime::TaskSource::Batch batch = source->pull(256);
     state = batch.state;
     for (const core::TaskSpec& task : batch.tasks) {
-      const std::string text = printable(task) + (invocation.options.null_separated ? '\0' : '\n');
+      const std::string text = printable(task) + record_end;
       if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) throw system_error("cannot print", errno);
     }
     if (state != runtime::TaskSource::State::would_block) continue;
@@ -52,6 +55,19 @@ Setting::Origin origin_of(const RunInvocation& invocation, std::string_view name
   const auto found = std::find_if(invocation.settings.begin(), invocation.settings.end(),
                                   [name](const Setting& setting) { return setting.name == name; });
   return found != invocation.settings.end() ? found->origin : Setting::Origin::default_value;
+}
+
+/// A run that is taken up elsewhere goes on with the shell that it began with.
+void choose_shell(RunInvocation& invocation) {
+  RunOptions& options = invocation.options;
+  if (!options.shell.empty()) return;
+  options.shell = caller_shell();
+  for (Setting& setting : invocation.settings) {
+    if (setting.name != "shell") continue;
+    setting.values = {options.shell};
+    setting.origin = Setting::Origin::environment;
+    setting.where = "the calling shell";
+  }
 }
 
 }  // namespace
@@ -73,6 +89,7 @@ int run(RunInvocation invocation) {
   // Nodes that were asked for by nobody in particular are given back by nobody in particular.
   if (invocation.options.submits_jobs() && origin_of(invocation, "idle-timeout") == Setting::Origin::default_value)
     invocation.options.scale.idle_timeout = kIdleNodes;
+  choose_shell(invocation);
   check_run_options(invocation.options);
   const bool is_launched = transport::is_started_by_launcher();
   const bool is_first = transport::launcher_rank() == 0;

@@ -5,8 +5,10 @@
 #include <charconv>
 #include <cstdlib>
 #include <sstream>
+#include <thread>
 
 #include "drover/cli/log_level.hpp"
+#include "drover/cli/run_words.hpp"
 #include "drover/support/duration.hpp"
 #include "drover/support/error.hpp"
 
@@ -35,7 +37,8 @@ CLI::Option* add_parsed(CLI::App& app, const std::string& name, const std::strin
   return app
       .add_option_function<std::string>(
           name,
-          [name = name.substr(name.find("--")), parse](const std::string& text) {
+          [name = name.substr(name.find("--"), name.find(',', name.find("--")) - name.find("--")),
+           parse](const std::string& text) {
             try {
               parse(text);
             } catch (const UsageError& e) {
@@ -86,22 +89,41 @@ CLI::Option* add_count(CLI::App& app, const std::string& name, Value& value, std
       ->type_name("N");
 }
 
+/// A number, or what it is of this machine's cores: N%, +N, -N.
+std::uint32_t parse_workers(const std::string& text) {
+  const std::uint32_t num_cores = std::max(1U, std::thread::hardware_concurrency());
+  const std::string expected = "a number from 0 to " + std::to_string(kMostWorkers) + ", or N%, +N, -N of the cores";
+  if (text.ends_with('%')) {
+    const std::uint32_t percent = parse_count(text.substr(0, text.size() - 1), 1, 100 * kMostWorkers, expected);
+    return std::clamp(num_cores * percent / 100, 1U, kMostWorkers);
+  }
+  if (!text.starts_with('+') && !text.starts_with('-')) return parse_count(text, 0, kMostWorkers, expected);
+  const std::uint32_t change = parse_count(text.substr(1), 0, kMostWorkers, expected);
+  if (text.front() == '-') return num_cores > change ? num_cores - change : 1;
+  return std::min(num_cores + change, kMostWorkers);
+}
+
+CLI::Option* add_workers(CLI::App& app, std::optional<std::uint32_t>& value, const std::string& description) {
+  return add_parsed(
+             app, "-j,-P,--workers,--jobs,--max-procs", default_text(value),
+             [&value](const std::string& text) { value = parse_workers(text); }, description)
+      ->type_name("N");
+}
+
 void declare_input(CLI::App& app, RunOptions& options) {
-  app.add_option("input", options.positionals,
-                 "A task file with one command a line ('-': standard input), or a command template such as\n"
-                 "'gzip {}' with arguments from standard input, ::: VALUES... or :::: FILES...")
-      ->type_name("FILE|TEMPLATE");
-  app.add_flag("-0,--null", options.null_separated, "Input records end with NUL instead of newline")->group(kWhatGroup);
-  app.add_option("--colsep", options.colsep, "Split each input record at this regular expression into {1} {2} ...")
-      ->type_name("REGEX")
-      ->group(kWhatGroup);
-  app.add_flag("--dry-run", options.dry_run, "Print the commands instead of running them")->group(kWhatGroup);
+  declare_splitting(app);
+  declare_input_form(app, options.input);
+  app.add_flag("--dry-run,--dryrun", options.dry_run, "Print the commands instead of running them")->group(kWhatGroup);
+  // Of GNU parallel's options, those that ask for what is done anyhow.
+  for (const char* name : {"--gnu", "--will-cite", "--no-notice", "--group", "--bar", "--eta", "--progress", "--plain"})
+    app.add_flag(name)->group("");
 }
 
 void declare_execution(CLI::App& app, RunOptions& options) {
-  add_count(app, "-j,--workers", options.num_workers, 0, kMostWorkers,
-            "Worker ranks to start on this machine when no launcher (mpirun, srun) did; 0: they will join\n"
-            "later; default: one a core; with several hosts, or in a Slurm job: on each, default one")
+  add_workers(app, options.num_workers,
+              "Worker ranks to start on this machine when no launcher (mpirun, srun) did; 0: they will join\n"
+              "later; N%, +N, -N: of the cores; default: one a core; with several hosts, or in a Slurm job: on each, "
+              "default one")
       ->group(kHowGroup);
   add_count(app, "--slots", options.num_slots, 1, kMostSlots,
             "Commands at once on each worker rank; with several hosts, or in a Slurm job, default: a host's slots")
@@ -114,11 +136,12 @@ void declare_execution(CLI::App& app, RunOptions& options) {
   app.add_option("--hostfile", options.hostfile, "The same, as Open MPI has it: a host and slots=N a line")
       ->type_name("FILE")
       ->group(kHowGroup);
-  app.add_option("--shell", options.shell, "Interpreter of commands that need one")
+  app.add_option("--shell", options.shell,
+                 "Interpreter of commands that need one; default: the shell that drover was called from, if that is\n"
+                 "bash, zsh, ksh or dash, else /bin/sh")
       ->type_name("PROGRAM")
-      ->capture_default_str()
       ->group(kHowGroup);
-  app.add_option("--workdir", options.workdir, "Directory to run commands in")->type_name("DIR")->group(kHowGroup);
+  app.add_option("--workdir,--wd", options.workdir, "Directory to run commands in")->type_name("DIR")->group(kHowGroup);
   app.add_option("--env", options.env, "Set a variable for the commands; without =VALUE: as it is here")
       ->type_name("NAME[=VALUE]")
       ->allow_extra_args(false)
@@ -131,7 +154,7 @@ void declare_execution(CLI::App& app, RunOptions& options) {
   add_duration(app, "--retry-delay", options.retry.first_delay, "Pause before the first retry; doubles each time")
       ->group(kHowGroup);
   add_parsed(
-      app, "--halt", "never", [&options](const std::string& text) { options.halt = parse_halt(text); },
+      app, "--halt,--halt-on-error", "never", [&options](const std::string& text) { options.halt = parse_halt(text); },
       "Give up early: never, or soon|now,fail|success|done=N|N%; 'now' ends what runs")
       ->type_name("POLICY")
       ->group(kHowGroup);
@@ -222,9 +245,14 @@ void declare_auto_alloc(CLI::App& app, RunOptions& options) {
 
 void declare_output(CLI::App& app, RunOptions& options) {
   app.add_flag("-k,--keep-order", options.keep_order, "Print outputs in the order of the input")->group(kOutputGroup);
+  app.add_option("--tagstring", options.input.tagstring,
+                 "Begin each line with this and a tab; may have {} and its like")
+      ->type_name("TEMPLATE")
+      ->group(kOutputGroup);
   app.add_flag("--tag", options.tag, "Begin each line of output with the task's arguments and a tab")
       ->group(kOutputGroup);
-  app.add_flag("--line-buffer,--lb", options.line_buffer, "Print lines as they come, not a task's output as a whole")
+  app.add_flag("-u,--line-buffer,--lb,--linebuffer,--ungroup", options.line_buffer,
+               "Print lines as they come, not a task's output as a whole")
       ->group(kOutputGroup);
   app.add_option("--output-dir", options.output_dir, "Put outputs in files there instead of printing them")
       ->type_name("DIR")
@@ -238,7 +266,7 @@ void declare_output(CLI::App& app, RunOptions& options) {
       "Few files for all outputs, or files for each task")
       ->type_name("combined|per-task")
       ->group(kOutputGroup);
-  app.add_flag("-q,--quiet", options.quiet, "Print no outputs, no progress, and a summary only if something failed")
+  app.add_flag("--quiet", options.quiet, "Print no outputs, no progress, and a summary only if something failed")
       ->group(kOutputGroup);
   app.add_flag("--json", options.json, "Print events as JSON lines instead of outputs")->group(kOutputGroup);
   app.add_flag("--no-progress", options.no_progress, "No progress line on the terminal")->group(kOutputGroup);
@@ -362,7 +390,10 @@ core::HaltPolicy parse_halt(const std::string& text) {
   using Halt = core::HaltPolicy;
   const UsageError error("'" + text +
                          "' is not a halt policy; expected never, or for example soon,fail=1 or now,fail=10%");
-  if (text == "never") return {};
+  if (text == "never" || text == "0") return {};
+  if (text == "1" || text == "2") return parse_halt((text == "1" ? "soon" : "now") + std::string(",fail=1"));
+  if (text == "-1" || text == "-2") return parse_halt((text == "-1" ? "soon" : "now") + std::string(",success=1"));
+  if (text.ends_with('%') && text.find(',') == std::string::npos) return parse_halt("soon,fail=" + text);
   const auto comma = text.find(',');
   const auto equals = text.find('=', comma == std::string::npos ? 0 : comma);
   if (comma == std::string::npos || equals == std::string::npos) throw error;

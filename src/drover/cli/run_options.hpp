@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "drover/cli/input_options.hpp"
 #include "drover/core/auto_alloc.hpp"
 #include "drover/core/policy.hpp"
 #include "drover/core/task.hpp"
@@ -32,9 +33,8 @@ inline constexpr const char* kHostSlotsOption = "--host-slots";
 
 struct RunOptions {
   // What to do.
-  std::vector<std::string> positionals;
-  bool null_separated = false;
-  std::optional<std::string> colsep;
+  std::vector<std::string> words;  ///< the command line's, beside options: a task file or a template
+  InputFormOptions input;
   bool dry_run = false;
 
   // Where.
@@ -46,7 +46,7 @@ struct RunOptions {
   std::string hostfile;
 
   // How.
-  std::string shell = "/bin/sh";
+  std::string shell;  ///< empty: the one that drover was called from
   std::string workdir;
   std::vector<std::string> env;  ///< NAME=VALUE, or NAME for the value it has here
   core::Duration timeout{};

@@ -15,6 +15,7 @@
 #include <set>
 
 #include "drover/cli/options_file.hpp"
+#include "drover/cli/run_words.hpp"
 #include "drover/support/error.hpp"
 
 namespace drover::cli {
@@ -128,7 +129,7 @@ std::vector<Setting> resolve_settings(CLI::App& app) {
   for (CLI::Option* option : app.get_options()) {
     const std::string name = long_name(*option);
     const bool is_hidden = option->get_group().empty();  // for drover's own use
-    if (name.empty() || name == "help" || name == "config" || is_hidden) continue;
+    if (name.empty() || name == "help" || name == "config" || is_hidden || is_for_splitting(name)) continue;
     Setting setting{name, {}, Setting::Origin::default_value, "", option->get_items_expected_max() == 0};
     if (option->count() > 0)
       setting.origin = Setting::Origin::command_line;

@@ -25,9 +25,9 @@ namespace {
 
 constexpr const char* kStdin = "-";
 /// These say which run is meant, or how this one call is to deal with it.
-constexpr std::array<std::string_view, 12> kOfOneCall{"config",   "continue",      "dry-run",       "hosts",
-                                                      "hostfile", "input",         "joblog-import", "rerun",
-                                                      "resume",   "resume-failed", "changed-input", "run-dir"};
+constexpr std::array<std::string_view, 11> kOfOneCall{"config",        "continue",      "dry-run", "hosts",
+                                                      "hostfile",      "joblog-import", "rerun",   "resume",
+                                                      "resume-failed", "changed-input", "run-dir"};
 constexpr std::array<std::string_view, 2> kPaths{"output-dir", "workdir"};
 
 template <std::size_t n>
@@ -54,16 +54,6 @@ std::string file_behind(int fd) {
   std::error_code error;
   const fs::path path = fs::read_symlink("/proc/self/fd/" + std::to_string(fd), error);
   return !error && is_regular_file(path.string()) ? path.string() : "";
-}
-
-/// Whether the words on the command line leave the arguments to standard input.
-bool reads_stdin(const StoredInput& input) {
-  const auto is_stdin = [](const ArgumentSource& source) {
-    return source.kind == ArgumentSource::Kind::file && source.path == kStdin;
-  };
-  if (!input.sources.empty()) return std::any_of(input.sources.begin(), input.sources.end(), is_stdin);
-  if (input.positionals.empty()) return false;
-  return input.positionals.size() != 1 || input.positionals.front() == kStdin || !exists(input.positionals.front());
 }
 
 /// JSON holds text only: words that are none become lists of bytes.
@@ -95,21 +85,27 @@ std::vector<std::string> decode_words(const json& list) {
 }
 
 json encode_source(const ArgumentSource& source) {
-  if (source.kind == ArgumentSource::Kind::file) return {{"file", encode_word(source.path)}};
-  return {{"values", encode_words(source.values)}};
+  json encoded;
+  if (source.kind == ArgumentSource::Kind::file)
+    encoded = {{"file", encode_word(source.path)}};
+  else
+    encoded = {{"values", encode_words(source.values)}};
+  if (source.is_linked) encoded["linked"] = true;
+  return encoded;
 }
 
 ArgumentSource decode_source(const json& source) {
-  if (source.contains("file")) return {ArgumentSource::Kind::file, {}, decode_word(source.at("file"))};
-  return {ArgumentSource::Kind::values, decode_words(source.at("values")), ""};
+  const bool is_linked = source.value("linked", false);
+  if (source.contains("file")) return {ArgumentSource::Kind::file, {}, decode_word(source.at("file")), is_linked};
+  return {ArgumentSource::Kind::values, decode_words(source.at("values")), "", is_linked};
 }
 
 }  // namespace
 
-StoredInput stored_input(const std::vector<std::string>& positionals, const std::vector<ArgumentSource>& sources,
+StoredInput stored_input(const std::vector<std::string>& words, const std::vector<ArgumentSource>& sources,
                          int stdin_fd) {
-  StoredInput input{positionals, sources, "", true};
-  const bool has_stdin = reads_stdin(input);
+  StoredInput input{words, sources, "", true};
+  const bool has_stdin = reads_stdin(words, sources);
   if (has_stdin) input.stdin_path = file_behind(stdin_fd);
   input.can_be_read_again = !has_stdin || !input.stdin_path.empty();
   input.is_spooled =
@@ -119,7 +115,7 @@ StoredInput stored_input(const std::vector<std::string>& positionals, const std:
     input.can_be_read_again = input.can_be_read_again && is_regular_file(path);
     path = fs::absolute(path).string();
   };
-  if (sources.empty() && positionals.size() == 1 && !has_stdin) take_file(input.positionals.front());
+  if (sources.empty() && words.size() == 1 && !has_stdin) take_file(input.words.front());
   for (ArgumentSource& source : input.sources)
     if (source.kind == ArgumentSource::Kind::file) take_file(source.path);
   return input;
@@ -128,7 +124,7 @@ StoredInput stored_input(const std::vector<std::string>& positionals, const std:
 std::string encode_input(const StoredInput& input) {
   json sources = json::array();
   for (const ArgumentSource& source : input.sources) sources.push_back(encode_source(source));
-  return json{{"words", encode_words(input.positionals)},
+  return json{{"words", encode_words(input.words)},
               {"sources", sources},
               {"stdin", encode_word(input.stdin_path)},
               {"can_be_read_again", input.can_be_read_again},
@@ -140,7 +136,7 @@ StoredInput decode_input(const std::string& text) {
   try {
     const json input = json::parse(text);
     StoredInput stored;
-    stored.positionals = decode_words(input.at("words"));
+    stored.words = decode_words(input.at("words"));
     for (const json& source : input.at("sources")) stored.sources.push_back(decode_source(source));
     stored.stdin_path = decode_word(input.at("stdin"));
     stored.can_be_read_again = input.at("can_be_read_again").get<bool>();
@@ -182,12 +178,12 @@ void continue_if_begun(RunOptions& options, std::vector<ArgumentSource>& sources
   if (!exists((fs::path(options.run_dir) / "run.db").string())) return;
   options.resume = std::exchange(options.run_dir, "");
   // What standard input is, only the process on the user's terminal can tell.
-  const StoredInput input = stored_input(options.positionals, sources, STDIN_FILENO);
-  options.positionals.clear();
+  const StoredInput input = stored_input(options.words, sources, STDIN_FILENO);
+  options.words.clear();
   sources.clear();
   if (transport::launcher_rank() != 0) return;
   const StoredInput begun = decode_input(read_resumed_run(options)->input);
-  if (input.positionals != begun.positionals || !(input.sources == begun.sources))
+  if (input.words != begun.words || !(input.sources == begun.sources))
     throw UsageError("the run in '" + options.resume +
                      "' was started with other input than this: name another --run-dir, or use --resume");
 }

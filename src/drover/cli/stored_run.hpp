@@ -18,7 +18,7 @@ namespace drover::cli {
 
 /// Where the tasks of a run come from.
 struct StoredInput {
-  std::vector<std::string> positionals;
+  std::vector<std::string> words;
   std::vector<ArgumentSource> sources;
   /// The file that was standard input; empty: none, or no file.
   std::string stdin_path;
@@ -31,7 +31,7 @@ struct StoredInput {
 };
 
 /// The input of this call, with absolute paths.
-[[nodiscard]] StoredInput stored_input(const std::vector<std::string>& positionals,
+[[nodiscard]] StoredInput stored_input(const std::vector<std::string>& words,
                                        const std::vector<ArgumentSource>& sources, int stdin_fd);
 
 [[nodiscard]] std::string encode_input(const StoredInput& input);

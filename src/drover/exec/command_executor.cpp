@@ -144,6 +144,8 @@ Spawned CommandExecutor::spawn_command(const std::string& text, core::AttemptId 
   std::optional<std::vector<std::string>> words = split_plain_command(text);
   std::vector<char*> direct_argv;
   std::string program;
+  // A function that bash exports goes before a program of the same name.
+  if (words && !environment_.value("BASH_FUNC_" + words->front() + "%%").empty()) words.reset();
   if (words) {
     program = find_program(words->front());
     direct_argv = argument_vector(*words);

@@ -64,8 +64,11 @@ std::unique_ptr<runtime::TaskSource> open_source(const SubmitOptions& options,
   const bool has_dash = std::find(options.commands.begin(), options.commands.end(), "-") != options.commands.end();
   if (has_dash && options.commands.size() > 1)
     throw UsageError("'-' stands for commands from standard input: it cannot be one of several");
-  if (has_dash || !sources.empty())
-    return open_input({options.commands, sources, options.null_separated, std::nullopt}, STDIN_FILENO);
+  if (has_dash || !sources.empty()) {
+    InputOptions input{options.commands, sources, {}};
+    if (options.null_separated) input.form.delimiter = '\0';
+    return open_input(input, STDIN_FILENO);
+  }
   if (options.null_separated) throw UsageError("-0 is for commands from standard input: give '-' for them");
   for (const std::string& command : options.commands)
     if (command.empty()) throw UsageError("a command is empty");
@@ -105,6 +108,7 @@ CLI::App* declare_submit(CLI::App& app, SubmitOptions& options) {
                    "Commands, each one word of yours: a task each. '-': commands from standard input, one a line.\n"
                    "A template with ::: VALUES... or :::: FILES..., as for 'drover run'")
       ->required()
+      ->allow_extra_args(false)  // which would take [a,b] for two words
       ->type_name("COMMAND|-|TEMPLATE");
   submit
       ->add_option("--function", options.function,

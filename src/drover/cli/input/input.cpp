@@ -4,9 +4,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdlib>
 #include <fstream>
+#include <sstream>
+#include <string_view>
 
-#include "drover/cli/input/command_template.hpp"
 #include "drover/cli/input/record_reader.hpp"
 #include "drover/cli/input/resumed_input.hpp"
 #include "drover/cli/input/task_file_source.hpp"
@@ -17,15 +20,14 @@ namespace drover::cli {
 
 namespace {
 
-constexpr const char* kValuesMark = ":::";
-constexpr const char* kFilesMark = "::::";
 constexpr const char* kStdin = "-";
-constexpr const char* kNoFile = "there is no file after '::::'; its lines are the arguments, as in :::: names.txt";
+/// Commands of every shell, that no PATH has.
+constexpr auto kBuiltins = std::to_array<std::string_view>(
+    {".", ":", "cd", "command", "eval", "exec", "exit", "export", "set", "source", "test", "type", "ulimit", "umask"});
 
-std::string join(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
-  return text;
+bool is_regular(const std::string& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
 }
 
 bool exists(const std::string& path) {
@@ -33,11 +35,14 @@ bool exists(const std::string& path) {
   return ::stat(path.c_str(), &status) == 0;
 }
 
+bool can_be_executed(const std::string& path) {
+  return is_regular(path) && ::access(path.c_str(), X_OK) == 0;
+}
+
 /// Whether a file is a program rather than a list of commands. A script that has drover itself as its
 /// interpreter is such a list.
 bool is_program(const std::string& path) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode) || ::access(path.c_str(), X_OK) != 0) return false;
+  if (!can_be_executed(path)) return false;
   std::ifstream file(path, std::ios::binary);
   std::string line;
   std::getline(file, line);
@@ -48,24 +53,36 @@ bool is_program(const std::string& path) {
 }
 
 bool is_list(const std::string& word) {
-  struct stat status {};
-  return ::stat(word.c_str(), &status) == 0 && S_ISREG(status.st_mode) && !is_program(word);
+  return is_regular(word) && !is_program(word);
 }
 
-RecordReader open_reader(const std::string& path, char delimiter, int stdin_fd,
-                         std::shared_ptr<StdinSpool> spool = nullptr) {
-  if (path != kStdin) return {path, delimiter};
+/// Whether a shell would find it: by PATH, among its own commands or among the functions that bash exports.
+bool is_command(const std::string& word) {
+  if (word.find('/') != std::string::npos) return can_be_executed(word);
+  if (std::find(kBuiltins.begin(), kBuiltins.end(), word) != kBuiltins.end()) return true;
+  if (std::getenv(("BASH_FUNC_" + word + "%%").c_str()) != nullptr) return true;
+  const char* path = std::getenv("PATH");
+  std::istringstream directories(path != nullptr ? path : "");
+  for (std::string directory; std::getline(directories, directory, ':');)
+    if (can_be_executed((directory.empty() ? "." : directory) + "/" + word)) return true;
+  return false;
+}
+
+/// The one word is a task file, or meant to be one.
+bool is_task_file(const std::vector<std::string>& words) {
+  return words.size() == 1 && (words.front() == kStdin || (exists(words.front()) && !is_program(words.front())));
+}
+
+RecordReader open_reader(const std::string& path, const InputOptions& options, int stdin_fd, bool is_first) {
+  if (path != kStdin) return {path, options.form.delimiter};
   if (::isatty(stdin_fd) == 1)
     throw UsageError("standard input is a terminal: give a file, ::: VALUES, or pipe something in");
-  return {stdin_fd, "standard input", delimiter, std::move(spool)};
+  return {stdin_fd, "standard input", options.form.delimiter, is_first ? options.stdin_spool : nullptr};
 }
 
-std::vector<std::string> read_all(const ArgumentSource& source, char delimiter, int stdin_fd) {
-  if (source.kind == ArgumentSource::Kind::values) return source.values;
-  RecordReader reader = open_reader(source.path, delimiter, stdin_fd);
-  std::vector<std::string> records;
-  for (std::string record; reader.next(record);) records.push_back(record);
-  return records;
+ArgumentReader open_source(const ArgumentSource& source, const InputOptions& options, int stdin_fd, bool is_first) {
+  if (source.kind == ArgumentSource::Kind::values) return {source.values, options.form.arguments};
+  return {open_reader(source.path, options, stdin_fd, is_first), options.form.arguments};
 }
 
 void check_sources(const std::vector<ArgumentSource>& sources) {
@@ -75,82 +92,87 @@ void check_sources(const std::vector<ArgumentSource>& sources) {
   if (num_stdin > 1) throw UsageError("standard input ('-') can be one source of arguments only");
 }
 
-/// With columns it is only known line by line how many arguments there are.
-void check_positions(const CommandTemplate& command, const std::string& text, std::size_t num_sources,
-                     bool has_columns) {
-  if (has_columns || command.highest_position() <= num_sources) return;
-  throw UsageError(
-      "the template '" + text + "' refers to argument " + std::to_string(command.highest_position()) + ", and there " +
-      (num_sources == 1 ? "is one source" : "are " + std::to_string(num_sources) + " sources") + " of arguments");
+OtherSources read_others(const InputOptions& options, const std::vector<ArgumentSource>& sources, int stdin_fd) {
+  OtherSources others;
+  others.recycles = options.form.links_all;
+  for (std::size_t i = 1; i < sources.size(); ++i) {
+    std::vector<Columns> rows = open_source(sources[i], options, stdin_fd, false).read_rest();
+    const bool is_linked = options.form.links_all || sources[i].is_linked;
+    if (is_linked && others.combined.empty())
+      others.linked.push_back(std::move(rows));
+    else if (is_linked)
+      others.combined.back() = link(std::move(others.combined.back()), rows);
+    else
+      others.combined.push_back(std::move(rows));
+  }
+  return others;
 }
 
-std::unique_ptr<runtime::TaskSource> open_template(const std::string& text, const InputOptions& options,
+std::unique_ptr<runtime::TaskSource> open_template(const InputOptions& options,
                                                    const std::vector<ArgumentSource>& sources, int stdin_fd) {
-  const char delimiter = options.null_separated ? '\0' : '\n';
-  CommandTemplate command(text);
-  check_positions(command, text, sources.size(), options.colsep.has_value());
   check_sources(sources);
-  ColumnSplitter splitter(options.colsep);
-  const ArgumentSource& first = sources.front();
-  TemplateSource::First first_source = first.values;
-  if (first.kind == ArgumentSource::Kind::file)
-    first_source = open_reader(first.path, delimiter, stdin_fd, options.stdin_spool);
-  std::vector<std::vector<std::string>> others;
-  for (std::size_t i = 1; i < sources.size(); ++i) others.push_back(read_all(sources[i], delimiter, stdin_fd));
-  return std::make_unique<TemplateSource>(std::move(command), std::move(splitter), std::move(first_source), others,
-                                          options.num_before);
+  return std::make_unique<TemplateSource>(options.words, options.form,
+                                          open_source(sources.front(), options, stdin_fd, true),
+                                          read_others(options, sources, stdin_fd), options.num_before);
 }
 
 std::unique_ptr<runtime::TaskSource> open_task_file(const std::string& path, const InputOptions& options,
                                                     int stdin_fd) {
-  if (is_program(path))
-    throw UsageError("'" + path + "' is a program: to run it on each line of standard input write '" + path +
-                     " {}'; to run its lines as commands give them on standard input");
-  if (options.colsep) throw UsageError("--colsep splits arguments of a template; '" + path + "' is a task file");
-  return std::make_unique<TaskFileSource>(
-      open_reader(path, options.null_separated ? '\0' : '\n', stdin_fd, options.stdin_spool), options.null_separated);
+  if (options.form.is_for_templates())
+    throw UsageError((path == kStdin ? "standard input" : "'" + path + "'") +
+                     " is a list of commands, and --colsep, --header, -N and their like are for arguments of a "
+                     "template, as in 'gzip {}'");
+  return std::make_unique<TaskFileSource>(open_reader(path, options, stdin_fd, true), options.form.delimiter != '\n');
+}
+
+/// Something may come from there without anybody typing it: a pipe, a socket, a file.
+bool has_input(int fd) {
+  struct stat status {};
+  return ::fstat(fd, &status) == 0 && (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode) || S_ISREG(status.st_mode));
+}
+
+/// What is neither a file nor a command was surely meant to be one of them.
+void check_command(const std::vector<std::string>& words) {
+  if (words.size() > 1 && std::all_of(words.begin(), words.end(), is_list)) {
+    std::string text;
+    for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
+    throw UsageError("one task file at a time: '" + text + "' are " + std::to_string(words.size()) +
+                     "; to run the lines of all of them: cat " + text + " | drover run -");
+  }
+  const std::string& word = words.front();
+  if (words.size() > 1 || word.find_first_of(" \t\n{|;&<>$`=(") != std::string::npos || is_command(word)) return;
+  throw UsageError("'" + word +
+                   "' is neither a file here nor a command: give a file with one command a line, or a "
+                   "command such as 'gzip {}' for each line of standard input");
 }
 
 }  // namespace
 
-SplitArguments split_argument_sources(std::vector<std::string> argv) {
-  SplitArguments split;
-  const auto first = std::find_if(argv.begin(), argv.end(),
-                                  [](const std::string& word) { return word == kValuesMark || word == kFilesMark; });
-  bool is_files = false;
-  for (auto word = first; word != argv.end(); ++word) {
-    if (*word == kValuesMark || *word == kFilesMark) {
-      if (is_files && *(word - 1) == kFilesMark) throw UsageError(kNoFile);
-      is_files = *word == kFilesMark;
-      if (!is_files) split.sources.push_back({});
-    } else if (is_files) {
-      split.sources.push_back({ArgumentSource::Kind::file, {}, *word});
-    } else {
-      split.sources.back().values.push_back(*word);
-    }
-  }
-  if (is_files && argv.back() == kFilesMark) throw UsageError(kNoFile);
-  split.argv.assign(argv.begin(), first);
-  return split;
+bool InputForm::is_for_templates() const {
+  return arguments.colsep || arguments.trim || arguments.has_header || links_all || packing.has_value() ||
+         syntax.is_quoted;
+}
+
+bool reads_stdin(const std::vector<std::string>& words, const std::vector<ArgumentSource>& sources) {
+  const auto is_stdin = [](const ArgumentSource& source) {
+    return source.kind == ArgumentSource::Kind::file && source.path == kStdin;
+  };
+  if (!sources.empty()) return std::any_of(sources.begin(), sources.end(), is_stdin);
+  return !is_task_file(words) || words.front() == kStdin;
 }
 
 std::unique_ptr<runtime::TaskSource> open_input(const InputOptions& options, int stdin_fd) {
-  const std::string text = join(options.positionals);
-  if (!options.sources.empty()) return open_template(text, options, options.sources, stdin_fd);
-  if (options.positionals.empty() && options.may_be_absent) return std::make_unique<EmptySource>();
-  if (options.positionals.empty())
+  if (!options.sources.empty()) return open_template(options, options.sources, stdin_fd);
+  if (is_task_file(options.words)) return open_task_file(options.words.front(), options, stdin_fd);
+  if (options.words.empty()) {
+    if (options.may_be_absent) return std::make_unique<EmptySource>();
+    if (stdin_fd < 0 || has_input(stdin_fd)) return open_task_file(kStdin, options, stdin_fd);
     throw UsageError(
-        "nothing to run: give a task file ('drover run tasks.txt', '-' for standard input) or a command "
-        "template ('drover run \"gzip {}\" ::: *.txt')");
-  if (options.positionals.size() == 1 && (text == kStdin || exists(text)))
-    return open_task_file(text, options, stdin_fd);
-  if (options.positionals.size() > 1 && std::all_of(options.positionals.begin(), options.positionals.end(), is_list))
-    throw UsageError("one task file at a time: '" + text + "' are " + std::to_string(options.positionals.size()) +
-                     "; to run the lines of all of them: cat " + text + " | drover run -");
-  if (text.find_first_of(" \t\n{") == std::string::npos)
-    throw UsageError("no such file '" + text + "'; to run the command " + text +
-                     " on each line of standard input write '" + text + " {}'");
-  return open_template(text, options, {{ArgumentSource::Kind::file, {}, kStdin}}, stdin_fd);
+        "nothing to run: give a task file ('drover run tasks.txt'), commands on standard input, or a command "
+        "template ('drover run gzip ::: *.txt')");
+  }
+  check_command(options.words);
+  return open_template(options, {{ArgumentSource::Kind::file, {}, kStdin, false}}, stdin_fd);
 }
 
 }  // namespace drover::cli

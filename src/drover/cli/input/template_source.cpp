@@ -1,36 +1,51 @@
 #include "drover/cli/input/template_source.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "drover/support/error.hpp"
 
 namespace drover::cli {
 
-ColumnSplitter::ColumnSplitter(const std::optional<std::string>& colsep) {
-  if (!colsep) return;
-  try {
-    separator_.emplace(*colsep);
-  } catch (const std::regex_error& e) {
-    throw UsageError("--colsep '" + *colsep + "' is not a regular expression: " + e.what());
+namespace {
+
+void append(Columns& row, const Columns& more) {
+  row.insert(row.end(), more.begin(), more.end());
+}
+
+std::size_t longest(const std::vector<std::vector<Columns>>& sources) {
+  std::size_t most = 0;
+  for (const std::vector<Columns>& rows : sources) most = std::max(most, rows.size());
+  return most;
+}
+
+/// A source without arguments among others is one empty argument, as with GNU parallel. Whether any has some.
+bool fill_empty(std::vector<std::vector<Columns>>& sources) {
+  bool has_arguments = false;
+  for (std::vector<Columns>& rows : sources) {
+    has_arguments = has_arguments || !rows.empty();
+    if (rows.empty()) rows.push_back({""});
   }
+  return has_arguments;
 }
 
-Columns ColumnSplitter::split(const std::string& record) const {
-  if (!separator_) return {record};
-  return {std::sregex_token_iterator(record.begin(), record.end(), *separator_, -1), std::sregex_token_iterator()};
+}  // namespace
+
+std::vector<Columns> link(std::vector<Columns> left, const std::vector<Columns>& right) {
+  left.resize(std::min(left.size(), right.size()));
+  for (std::size_t i = 0; i < left.size(); ++i) append(left[i], right[i]);
+  return left;
 }
 
-TemplateSource::TemplateSource(CommandTemplate command, ColumnSplitter splitter, First first,
-                               const std::vector<std::vector<std::string>>& others, std::uint64_t num_before)
-    : command_(std::move(command)),
-      splitter_(std::move(splitter)),
+TemplateSource::TemplateSource(std::vector<std::string> words, InputForm form, ArgumentReader first,
+                               OtherSources others, std::uint64_t num_before)
+    : words_(std::move(words)),
+      form_(std::move(form)),
       first_(std::move(first)),
-      positions_(others.size(), 0),
+      others_(std::move(others)),
+      positions_(others_.combined.size(), 0),
       number_(num_before) {
-  for (const std::vector<std::string>& records : others) {
-    std::vector<Columns>& source = others_.emplace_back();
-    for (const std::string& record : records) source.push_back(splitter_.split(record));
-  }
+  if (!form_.arguments.has_header) read_template();
 }
 
 /// What came before damage is given out first.
@@ -48,61 +63,139 @@ runtime::TaskSource::Batch TemplateSource::pull(std::size_t max) {
 }
 
 void TemplateSource::fill(Batch& batch, std::size_t max) {
-  const bool has_empty_source =
-      std::any_of(others_.begin(), others_.end(), [](const std::vector<Columns>& source) { return source.empty(); });
-  if (has_empty_source) {
-    batch.state = State::end;
-    return;
-  }
   while (batch.tasks.size() < max) {
     if (!current_) {
-      const RecordReader::State state = next_first();
-      if (state != RecordReader::State::record) {
-        batch.state = state == RecordReader::State::end ? State::end : State::would_block;
+      const RecordReader::State state = command_ ? next_first() : read_names();
+      if (state == RecordReader::State::would_block) {
+        batch.state = State::would_block;
         return;
       }
+      if (state == RecordReader::State::end) {
+        if (num_packed_ > 0) finish_task(batch.tasks);
+        batch.state = State::end;
+        return;
+      }
+      if (!current_) continue;  // those were the names
     }
-    add_task(batch.tasks);
+    take_combination(batch.tasks);
     if (!advance_others()) current_.reset();
   }
 }
 
-RecordReader::State TemplateSource::next_first() {
-  std::string record;
-  if (auto* reader = std::get_if<RecordReader>(&first_)) {
-    const RecordReader::State state = reader->try_next(record);
-    if (state == RecordReader::State::record) current_ = splitter_.split(record);
-    return state;
+// --- reading ----------------------------------------------------------------------------------
+
+RecordReader::State TemplateSource::read_names() {
+  Columns names;
+  const RecordReader::State state = first_.try_next(names);
+  if (state != RecordReader::State::record) return state;
+  for (std::vector<std::vector<Columns>>* sources : {&others_.linked, &others_.combined}) {
+    for (std::vector<Columns>& rows : *sources) {
+      if (rows.empty()) continue;
+      append(names, rows.front());
+      rows.erase(rows.begin());
+    }
   }
-  const auto& values = std::get<std::vector<std::string>>(first_);
-  if (next_value_ == values.size()) return RecordReader::State::end;
-  current_ = splitter_.split(values[next_value_++]);
+  form_.syntax.names = std::move(names);
+  read_template();
+  return state;
+}
+
+void TemplateSource::read_template() {
+  const bool has_linked = fill_empty(others_.linked);
+  have_others_arguments_ = fill_empty(others_.combined) || has_linked;
+  command_.emplace(words_, form_.syntax);
+  if (form_.tagstring) {
+    TemplateSyntax syntax = form_.syntax;
+    syntax.appends_arguments = false;
+    tag_.emplace(std::vector{*form_.tagstring}, std::move(syntax));
+  }
+  check_positions();
+}
+
+/// With columns it is only known record by record how many arguments there are.
+void TemplateSource::check_positions() const {
+  std::size_t num_sources = 1;
+  for (const std::vector<std::vector<Columns>>* sources : {&others_.linked, &others_.combined})
+    for (const std::vector<Columns>& rows : *sources) num_sources += rows.front().size();
+  if (form_.arguments.colsep || form_.packing || command_->highest_position() <= num_sources) return;
+  std::string text;
+  for (const std::string& word : words_) text += (text.empty() ? "" : " ") + word;
+  throw UsageError("the template '" + text + "' refers to argument " + std::to_string(command_->highest_position()) +
+                   ", and there " +
+                   (num_sources == 1 ? "is one source" : "are " + std::to_string(num_sources) + " sources") +
+                   " of arguments");
+}
+
+RecordReader::State TemplateSource::next_first() {
+  Columns row;
+  RecordReader::State state = first_.try_next(row);
+  if (state == RecordReader::State::would_block) return state;
+  const std::size_t num_linked_rows = longest(others_.linked);
+  if (state == RecordReader::State::end) {
+    if (num_rows_ == 0 && have_others_arguments_)
+      row = {""};
+    else if (others_.recycles && num_rows_ < num_linked_rows && !recycled_.empty())
+      row = recycled_[num_rows_ % recycled_.size()];
+    else
+      return state;
+  } else if (others_.recycles && recycled_.size() == num_rows_ && num_rows_ < num_linked_rows) {
+    recycled_.push_back(row);
+  }
+  if (!append_linked(row)) return RecordReader::State::end;
+  ++num_rows_;
+  current_ = std::move(row);
   return RecordReader::State::record;
 }
 
-void TemplateSource::add_task(std::vector<core::TaskSpec>& tasks) {
-  std::vector<std::string> arguments = *current_;
-  for (std::size_t i = 0; i < others_.size(); ++i) {
-    const Columns& columns = others_[i][positions_[i]];
-    arguments.insert(arguments.end(), columns.begin(), columns.end());
+/// False if one of them has ended.
+bool TemplateSource::append_linked(Columns& row) const {
+  for (const std::vector<Columns>& rows : others_.linked) {
+    if (!others_.recycles && num_rows_ >= rows.size()) return false;
+    append(row, rows[num_rows_ % rows.size()]);
   }
-  const auto has_nul = [](const std::string& argument) { return argument.find('\0') != std::string::npos; };
-  if (std::any_of(arguments.begin(), arguments.end(), has_nul))
-    throw Error("an argument contains a NUL byte, which no command can; if records end with NUL, use --null");
-  tasks.push_back(command_.expand(arguments, ++number_));
+  return true;
 }
 
 bool TemplateSource::advance_others() {
-  for (std::size_t i = others_.size(); i-- > 0;) {
-    if (++positions_[i] < others_[i].size()) return true;
+  for (std::size_t i = positions_.size(); i-- > 0;) {
+    if (++positions_[i] < others_.combined[i].size()) return true;
     positions_[i] = 0;
   }
   return false;
 }
 
-int TemplateSource::wait_fd() const {
-  const auto* reader = std::get_if<RecordReader>(&first_);
-  return reader != nullptr ? reader->wait_fd() : -1;
+// --- making tasks -----------------------------------------------------------------------------
+
+void TemplateSource::take_combination(std::vector<core::TaskSpec>& tasks) {
+  Columns arguments = *current_;
+  for (std::size_t i = 0; i < positions_.size(); ++i) append(arguments, others_.combined[i][positions_[i]]);
+  const auto has_nul = [](const std::string& argument) { return argument.find('\0') != std::string::npos; };
+  if (std::any_of(arguments.begin(), arguments.end(), has_nul))
+    throw Error("an argument contains a NUL byte, which no command can; if records end with NUL, use --null");
+  if (form_.packing && num_packed_ > 0 && !fits(arguments)) finish_task(tasks);
+  if (form_.packing && form_.packing->max_bytes > 0) {
+    const std::size_t without = command_->expand({}, number_).payload.size();
+    if (num_packed_ == 0) num_packed_bytes_ = without;
+    num_packed_bytes_ += command_->expand(arguments, number_).payload.size() - without + (num_packed_ > 0 ? 1 : 0);
+  }
+  append(packed_, arguments);
+  ++num_packed_;
+  if (!form_.packing || num_packed_ == form_.packing->max_arguments) finish_task(tasks);
+}
+
+bool TemplateSource::fits(const Columns& arguments) const {
+  if (form_.packing->max_bytes == 0) return true;
+  const std::size_t more =
+      command_->expand(arguments, number_).payload.size() - command_->expand({}, number_).payload.size() + 1;
+  return num_packed_bytes_ + more <= form_.packing->max_bytes;
+}
+
+void TemplateSource::finish_task(std::vector<core::TaskSpec>& tasks) {
+  tasks.push_back(command_->expand(packed_, ++number_));
+  if (tag_) tasks.back().tag = tag_->expand_text(packed_, number_);
+  packed_.clear();
+  num_packed_ = 0;
+  num_packed_bytes_ = 0;
 }
 
 }  // namespace drover::cli
