@@ -15,7 +15,7 @@ load lib
   echo true >tasks.txt
   drover run --bogus tasks.txt && is_refused --bogus 'drover run --help'
   drover run --slots 0 tasks.txt && is_refused --slots "'0' is not a number from 1 to 4096"
-  drover run -j -x tasks.txt && is_refused --workers "'-x' is not a number"
+  drover run -j x tasks.txt && is_refused --workers "'x' is not a number"
   drover run --retries 1.5 tasks.txt && is_refused --retries "'1.5' is not a number"
   drover run --timeout 5x tasks.txt && is_refused --timeout "'5x' is not a duration"
   drover run --halt never,fail=1 tasks.txt && is_refused --halt 'is not a halt policy'

@@ -217,7 +217,7 @@ c --colsep : show {1} {2} ::: a:b c:d
 c --header : show {x} {y} ::: x 1 2 ::: y 3 4
 c --header : show {1} {2} ::: x 1 2 ::: y 3 4
 c --header : show {x/} {x.} {x//} {x/.} ::: x a/b.c
-c --header : show {y} :::: head
+c --header : show {y} :::: head-of-one
 i 'n,m\n1,2\n3,4\n' c --colsep , --header : show {m} {n}
 i 'n,m\n1,2\n' c -C , --header : show {n} {2}
 i 'n\n1\n2\n' c --header : show {n}

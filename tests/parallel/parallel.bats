@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # What is in single quotes is for the shell of a task; `load` brings what is not assigned here.
-# shellcheck disable=SC2016,SC2030,SC2031,SC2154
+# shellcheck disable=SC1003,SC1083,SC2016,SC2030,SC2031,SC2054,SC2154,SC2191
 # Command lines of GNU parallel mean the same to `drover run`. cases.bash has those that are compared word for word,
 # expected.txt what GNU parallel 20221122 makes of them (run-cases.sh parallel cases.bash >expected.txt). What differs
 # on purpose has tests of its own below.
@@ -54,6 +54,8 @@ has_gnu_parallel() {
   hostile=(: :: - -- -x --run-dir '[a,b]' '[x]' '[]' '{}' '{1}' '%' '%s' '' ' ' 'a b' "it's" '"' '\' '\n' '$HOME' '`id`' '$(id)' '*' '?'
     '~' '#' '!' ';' '&' '|' '>' '<' '(' ')' $'\xff\xfe' äöü $'tab\there' $'two\nlines' -n -e =a a=b --help '>x' '&&' ':::x' @file,1)
   for start in "${starts[@]}"; do
+    # A user's own mpirun takes a lone : for itself.
+    [ "$start" = locally ] || hostile=("${hostile[@]:1}")
     for value in "${hostile[@]}"; do printf '[%s]\n' "$value"; done >expected
     capture "$start" -k ./show {} ::: "${hostile[@]}"
     exits 0
@@ -72,7 +74,8 @@ has_gnu_parallel() {
     capture "$start" sort -r -k 1 ::: lines
     prints b a
     capture "$start" grep -q a ::: lines
-    prints
+    exits 0
+    [ ! -s out ]
     capture "$start" 'if [ {} = a ]; then echo yes; fi' ::: a
     prints yes
   done

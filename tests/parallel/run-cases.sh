@@ -15,7 +15,7 @@ PATH=$PWD/bin:$PATH
 printf 'a\nb\nc\n' >abc
 printf 'x\ny\n' >xy
 printf 'show one\nshow two three\n' >commands
-printf 'y\n1\n2\n' >head
+printf 'y\n1\n2\n' >head-of-one
 export PARALLEL_SHELL=/bin/bash PARALLEL=''
 
 parallel_case() {
@@ -27,12 +27,13 @@ drover_case() {
   "$DROVER" run -k --dry-run "$@" 2>refusal | tr '\0' '\n' >commands-of-case
   status=${PIPESTATUS[0]}
   /bin/bash commands-of-case 2>/dev/null
-  [ $status = 0 ] || cat refusal
-  return $status
+  [ "$status" = 0 ] || cat refusal
+  return "$status"
 }
 
 c() {
   printf '$ %s\n' "$(printf '%q ' "$@")"
+  # shellcheck disable=SC2059
   printf -- "${stdin-}" | "${who}_case" "$@"
   echo "-> ${PIPESTATUS[1]}"
   unset stdin

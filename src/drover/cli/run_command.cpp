@@ -90,6 +90,7 @@ int run(RunInvocation invocation) {
   if (invocation.options.submits_jobs() && origin_of(invocation, "idle-timeout") == Setting::Origin::default_value)
     invocation.options.scale.idle_timeout = kIdleNodes;
   choose_shell(invocation);
+  if (invocation.options.input.tagstring) invocation.options.tag = true;
   check_run_options(invocation.options);
   const bool is_launched = transport::is_started_by_launcher();
   const bool is_first = transport::launcher_rank() == 0;
