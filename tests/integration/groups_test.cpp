@@ -22,13 +22,19 @@ constexpr int kPopulation = 2;
 /// Larger than what leaves at once: sent to the dead, it stays under way for ever.
 const std::string kLarge(1 << 20, 'x');
 
+/// Of some pieces, each of which looks like no other.
+std::string in_pieces(std::size_t size) {
+  std::string text(size, '\0');
+  for (std::size_t i = 0; i < size; i += 4096) text[i] = static_cast<char>(i >> 12U);
+  return text;
+}
+
 /// One for the program: MPI can be initialised once.
 RealMaster* master = nullptr;
 
 Group form(transport::GroupArrival arrival) {
   Group group = master->form(arrival);
-  CHECK(group.members.size() == kPopulation);
-  CHECK(group.pids.size() == kPopulation);
+  CHECK(group.pids.size() == group.members.size());
   return group;
 }
 
@@ -47,6 +53,7 @@ TEST_CASE("spawned groups work and leave") {
     const Group group = form(RealMaster::spawn(kPopulation));
     master->echo(group, "hello");
     master->echo(group, kLarge);
+    master->echo(group, in_pieces(3'500'000));
     master->echo(group, "leave");
     let_go(group);
   }
@@ -59,11 +66,43 @@ TEST_CASE("groups with an mpirun of their own work and leave") {
     const Group group = form(transport::accept_group(joining.port()));
     master->echo(group, "hello");
     master->echo(group, kLarge);
+    master->echo(group, in_pieces(3'500'000));
     master->echo(group, "leave");
     let_go(group);
     CHECK(wait_until([&] { return joining.has_ended(); }));
     CHECK(joining.launcher().wait_status() == 0);
   }
+}
+
+TEST_CASE("what goes ahead arrives in the midst of a large message") {
+  std::this_thread::sleep_for(kPauseBeforeSpawn);
+  const Group group = form(RealMaster::spawn(1));
+  const transport::Address member = group.members.front();
+  const std::string large = in_pieces(40'000'000);
+  master->transport().send(member, large);
+  master->transport().send(member, "behind");
+  master->transport().send_ahead(member, "alive");
+  for (const std::string& expected : {std::string("alive"), large, std::string("behind")}) {
+    const auto message = master->next_message();
+    REQUIRE(message);
+    CHECK((text(*message) == expected));  // in parentheses: not to be printed
+  }
+  CHECK(wait_until([&] {
+    (void)master->transport().receive();
+    return master->transport().num_unsent_bytes(member) == 0;
+  }));
+  CHECK_FALSE(master->transport().traffic().is_under_way);
+  CHECK(master->transport().traffic().num_pieces > 0);
+  master->echo(group, "leave");
+  let_go(group);
+}
+
+TEST_CASE("large messages from many wait for one another, and all come") {
+  std::this_thread::sleep_for(kPauseBeforeSpawn);
+  const Group group = form(RealMaster::spawn(kPopulation));
+  master->echo(group, in_pieces(40'000'000));  // more of them than there is memory for at a time
+  master->echo(group, "leave");
+  let_go(group);
 }
 
 TEST_CASE("a group is killed, and another one joins") {

@@ -12,8 +12,10 @@
 #include <string_view>
 #include <thread>
 
+#include "drover/runtime/clock.hpp"
 #include "drover/runtime/launcher.hpp"
 #include "drover/runtime/ompi_server.hpp"
+#include "drover/runtime/waiter.hpp"
 #include "drover/runtime/watchdog.hpp"
 #include "drover/support/error.hpp"
 
@@ -42,13 +44,13 @@ std::filesystem::path temporary_file(const std::string& what) {
 }
 
 std::optional<transport::Received> next_message_of(transport::Transport& transport) {
-  std::optional<transport::Received> message;
-  (void)wait_until([&] {
+  runtime::Waiter waiter(runtime::now());
+  for (const core::Time deadline = runtime::now() + kLimit; runtime::now() < deadline;) {
     if (auto incoming = transport.receive())
-      if (auto* received = std::get_if<transport::Received>(&*incoming)) message = std::move(*received);
-    return message.has_value();
-  });
-  return message;
+      if (auto* received = std::get_if<transport::Received>(&*incoming)) return std::move(*received);
+    waiter.wait({}, runtime::now(), deadline, transport.traffic());
+  }
+  return std::nullopt;
 }
 
 // --- a member ---------------------------------------------------------------------------------

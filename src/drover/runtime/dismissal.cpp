@@ -14,7 +14,7 @@ bool is_last_word(const transport::Incoming& incoming) {
   const auto* received = std::get_if<transport::Received>(&incoming);
   if (received == nullptr) return true;
   try {
-    return std::holds_alternative<wire::Goodbye>(wire::decode(received->bytes));
+    return std::holds_alternative<wire::Goodbye>(wire::decode(received->bytes.view()));
   } catch (const wire::DecodeError& e) {
     spdlog::error("worker {}: {}", received->from.value, e.what());
     return false;
@@ -36,7 +36,7 @@ void dismiss_workers(transport::Transport& transport, std::set<core::WorkerId> w
   while (!workers.empty() && now() < deadline) {
     while (const std::optional<transport::Incoming> incoming = transport.receive())
       if (is_last_word(*incoming)) workers.erase(speaker(*incoming));
-    waiter.wait({}, now(), deadline);
+    waiter.wait({}, now(), deadline, transport.traffic());
   }
 }
 

@@ -118,7 +118,7 @@ void MasterLoop::take_deaths(const std::vector<core::WorkerId>& ended) {
 
 void MasterLoop::take(const transport::Received& received) {
   try {
-    wire::Message message = wire::decode(received.bytes);
+    wire::Message message = wire::decode(received.bytes.view());
     std::visit([&](auto& m) { take(received.from, m); }, message);
   } catch (const wire::DecodeError& e) {
     spdlog::error("worker {}: {}", received.from.value, e.what());
@@ -460,8 +460,11 @@ void MasterLoop::acknowledge_output() {
 
 /// Workers leave a master that says nothing.
 void MasterLoop::keep_in_touch() {
-  for (const auto& [worker, link] : links_)
-    if (now_ - link.last_sent >= options_.heartbeat) send(worker, wire::Ping{});
+  for (auto& [worker, link] : links_) {
+    if (now_ - link.last_sent < options_.heartbeat) continue;
+    link.last_sent = now_;
+    ports_.transport.send_ahead(worker, wire::encode(wire::Ping{}));
+  }
 }
 
 void MasterLoop::wait() {
@@ -476,7 +479,7 @@ void MasterLoop::wait() {
   std::vector<int> fds = ports_.recruiter.fds();
   fds.insert(fds.end(),
              {ports_.signals.fd(), processes_.fd(), ports_.desk.fd(), is_input_urgent ? ports_.source.wait_fd() : -1});
-  waiter_.wait(fds, now, deadline, ports_.transport.is_receiving() ? core::Duration::zero() : slack);
+  waiter_.wait(fds, now, deadline, ports_.transport.traffic(), slack);
 }
 
 /// After a failure that does not allow to go on: nothing can be recorded, so nothing is taken.

@@ -4,9 +4,11 @@
 
 #include <poll.h>
 
+#include <cstdint>
 #include <vector>
 
 #include "drover/core/task.hpp"
+#include "drover/transport/transport.hpp"
 
 namespace drover::runtime {
 
@@ -21,13 +23,16 @@ class Waiter {
   void note_activity(core::Time now) { last_activity_ = now; }
 
   /// Sleeps until one of `fds` (-1: none) is readable, or it is time to look for messages again, or
-  /// `deadline`. With `slack`, no message is so urgent that it could not wait for that long: fewer looks.
+  /// `deadline`. With `slack`, no message is so urgent that it could not wait for that long: fewer looks,
+  /// but for large ones that are under way.
+  /// While `traffic` moves it does not sleep at all: MPI moves large messages only while it is called.
   /// Signals do not end it early unless they have a descriptor here.
-  void wait(const std::vector<int>& fds, core::Time now, core::Time deadline,
+  void wait(const std::vector<int>& fds, core::Time now, core::Time deadline, const transport::Traffic& traffic,
             core::Duration slack = core::Duration::zero());
 
  private:
   core::Time last_activity_;
+  std::uint64_t num_pieces_ = 0;  ///< of the traffic, so far
   std::vector<pollfd> polled_;
 };
 

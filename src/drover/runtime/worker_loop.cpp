@@ -23,7 +23,7 @@ constexpr core::Duration kLongestTurn = 1s;
 /// A message from the master waits for a look no longer than this, nor than this part of the work in hand.
 constexpr core::Duration kMostSlack = 5ms;
 constexpr core::Duration::rep kWorkParts = 8;
-/// More output than this on its way moves only while one looks.
+/// With more output than this on its way, what the master takes care of is urgent.
 constexpr std::uint64_t kLargeOutput = 64U << 10;
 /// How long the last words may take to leave.
 constexpr core::Duration kFlushGrace = 5s;
@@ -71,7 +71,7 @@ void WorkerLoop::take_messages() {
       perform(core::worker_command::Abandon{});
       return;
     }
-    wire::Message message = wire::decode(std::get<transport::Received>(*incoming).bytes);
+    wire::Message message = wire::decode(std::get<transport::Received>(*incoming).bytes.view());
     std::visit([this](auto& m) { take(m); }, message);
     if (end_) return;
   }
@@ -227,8 +227,16 @@ void WorkerLoop::handle(std::span<const core::WorkerEvent> events) {
 
 void WorkerLoop::perform(core::worker_command::Report& command) {
   num_output_bytes_ = 0;
-  send(wire::Report{std::exchange(outputs_, {}), std::move(command.started), std::move(command.ended),
-                    std::move(command.handed_back), command.num_waiting});
+  const wire::Report report{std::exchange(outputs_, {}), std::move(command.started), std::move(command.ended),
+                            std::move(command.handed_back), command.num_waiting};
+  // A mere sign of life has no part in the order of what is said.
+  const bool is_sign_of_life = report.outputs.empty() && report.started.empty() && report.ended.empty() &&
+                               report.handed_back.empty() && report.num_waiting == num_waiting_told_;
+  num_waiting_told_ = report.num_waiting;
+  if (is_sign_of_life)
+    transport_.send_ahead(transport::kMaster, wire::encode(report));
+  else
+    send(report);
 }
 
 void WorkerLoop::perform(core::worker_command::Start& command) {
@@ -287,14 +295,14 @@ void WorkerLoop::wait() {
   if (machine_ && num_unacknowledged_ < kLargeOutput) slack = std::min(machine_->work_ahead() / kWorkParts, kMostSlack);
   waiter_.wait({executor_ && !is_window_full ? executor_->fd() : -1, functions_ ? functions_->fd() : -1, signals_.fd(),
                 outlet_ ? outlet_->fd() : -1, calls_ != nullptr ? calls_->shelf().fd() : -1},
-               now, deadline, slack);
+               now, deadline, transport_.traffic(), slack);
 }
 
 void WorkerLoop::flush() {
   const core::Time deadline = now() + kFlushGrace;
   while (transport_.num_unsent_bytes(transport::kMaster) > 0 && now() < deadline) {
     (void)transport_.receive();
-    waiter_.wait({}, now(), deadline);
+    waiter_.wait({}, now(), deadline, transport_.traffic());
   }
 }
 

@@ -114,6 +114,7 @@ class WorkerLoop final : private exec::AttemptHandler {
   std::uint64_t output_window_ = 0;
   std::uint64_t num_unacknowledged_ = 0;
 
+  std::uint32_t num_waiting_told_ = 0;
   std::vector<wire::OutputChunk> outputs_;  ///< read, and not yet sent
   std::size_t num_output_bytes_ = 0;
   std::vector<core::WorkerEvent> attempt_events_;  ///< told by executors, not yet to the machine

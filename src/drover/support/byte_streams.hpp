@@ -5,17 +5,20 @@
 #include <span>
 #include <streambuf>
 #include <string>
+#include <string_view>
 
 namespace drover::support {
 
-/// Appends to a string, which outlives it.
+/// Appends to a string, which outlives it. What is large is copied once: there is room behind it for what is small.
 class StringWriter : public std::streambuf {
  public:
   explicit StringWriter(std::string& out) : out_(out) {}
 
  protected:
   std::streamsize xsputn(const char* bytes, std::streamsize num) override {
-    out_.append(bytes, static_cast<std::size_t>(num));
+    const auto size = static_cast<std::size_t>(num);
+    if (out_.capacity() - out_.size() < size) out_.reserve(out_.size() + size + size / kRoomParts);
+    out_.append(bytes, size);
     return num;
   }
   int_type overflow(int_type c) override {
@@ -24,6 +27,8 @@ class StringWriter : public std::streambuf {
   }
 
  private:
+  static constexpr std::size_t kRoomParts = 16;
+
   std::string& out_;
 };
 
@@ -33,6 +38,12 @@ class SpanReader : public std::streambuf {
   explicit SpanReader(std::span<const char> bytes) {
     char* begin = const_cast<char*>(bytes.data());  // streambuf's get area is never written to
     setg(begin, begin, begin + bytes.size());
+  }
+  /// The next `num` bytes, of which there are so many.
+  [[nodiscard]] std::string_view take(std::size_t num) {
+    const std::string_view taken(gptr(), num);
+    setg(eback(), gptr() + num, egptr());
+    return taken;
   }
   [[nodiscard]] std::size_t num_left() const { return static_cast<std::size_t>(egptr() - gptr()); }
 };

@@ -1,4 +1,4 @@
-// MPI's own handles with owners. Internal to the transport: the only header here with mpi.h in it.
+// MPI's own handles with owners. Internal to the transport: with the lanes, the only headers here with mpi.h in them.
 #pragma once
 
 #include <mpi.h>

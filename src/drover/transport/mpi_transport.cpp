@@ -1,14 +1,14 @@
 // Nothing here waits for a peer: it may be dead, and Open MPI 4.1 tells nobody.
 //
-// Sending: a message is handed to MPI while its peer has few under way; the rest queue. A send
+// Sending (send_lane.hpp): a piece is handed to MPI while its peer has few under way; the rest queue. A send
 // to a dead peer may stay under way for ever: when the peer is forgotten, its requests and buffers
 // are left to MPI, which may still read them. A worker sends in synchronous mode: what has left its
 // hands is in the master's, so that it may end its process right after.
 //
-// Receiving: MPI_Improbe takes a message off the matching queue, MPI_Imrecv starts its transfer, and
-// only a completed transfer is given out. Transfers of one peer complete in any order but are given
-// out in order. Large messages move only once their receive is posted, so that the bytes under way
-// are bounded by what is posted here.
+// Receiving (receive_lane.hpp): MPI_Improbe takes a piece off the matching queue, MPI_Imrecv starts its transfer to
+// its place in the message, once there is memory for that one, and only whole messages are given out. Transfers of
+// one peer complete in any order but are given out in order. Large pieces move only once their receive is posted, so
+// that the bytes under way are bounded by what is posted here.
 //
 // Deaths: where MPI has ULFM, a receive from each peer that nothing ever matches is ended by the
 // peer's death. Elsewhere only a send may fail, and mostly it does not.
@@ -25,42 +25,30 @@
 #include <map>
 #include <utility>
 
+#include "drover/support/error.hpp"
 #include "drover/transport/mpi_error.hpp"
 #include "drover/transport/mpi_handle.hpp"
+#include "drover/transport/pieces.hpp"
+#include "drover/transport/receive_lane.hpp"
+#include "drover/transport/send_lane.hpp"
 
 namespace drover::transport {
 
 namespace {
 
-constexpr int kTag = 1;
-constexpr int kNeverSentTag = 2;
-constexpr std::size_t kMostSendsUnderWay = 8;
-constexpr std::size_t kMostBytesBeingReceived = 16U << 20;
-
-struct Outgoing {
-  std::string bytes;
-  MPI_Request request = MPI_REQUEST_NULL;
-};
-
-struct Arriving {
-  std::vector<char> bytes;
-  MPI_Request request = MPI_REQUEST_NULL;
-};
-
 struct Peer {
-  MPI_Comm comm = MPI_COMM_NULL;
-  int rank = 0;
+  Line line;
   MPI_Request death = MPI_REQUEST_NULL;  ///< ends when the peer does
-  std::deque<Outgoing> under_way;        ///< a deque: MPI holds addresses into its elements
-  std::deque<std::string> queued;
-  std::deque<Arriving> arriving;
-  std::size_t num_unsent_bytes = 0;
+  SendLane sending;
+  ReceiveLane receiving;
+
+  [[nodiscard]] bool has_requests() const { return sending.has_requests() || receiving.has_requests(); }
 };
 
-struct MessageInfo {
-  MPI_Message message = MPI_MESSAGE_NULL;
-  int source = 0;
-  int num_bytes = 0;
+/// What comes from a peer that is forgotten: received, so that it can end, and dropped.
+struct Stray {
+  support::Buffer bytes;
+  MPI_Request request = MPI_REQUEST_NULL;
 };
 
 #ifdef MPIX_ERR_PROC_FAILED
@@ -83,19 +71,22 @@ bool acknowledge_deaths(MPI_Comm, int) {
 
 /// Takes the next message of a communicator off the matching queue, if there is one. Open MPI first
 /// looks and then takes in what has arrived: what came during a sleep is only seen by a second look.
-std::optional<MessageInfo> probe(MPI_Comm comm) {
+std::optional<Matched> probe(MPI_Comm comm) {
   int is_there = 0;
-  MessageInfo info;
+  Matched matched;
   MPI_Status status{};
   int code = MPI_SUCCESS;
   for (int look = 0; look < 2 && code == MPI_SUCCESS && is_there == 0; ++look)
-    code = MPI_Improbe(MPI_ANY_SOURCE, kTag, comm, &is_there, &info.message, &status);
+    code = MPI_Improbe(MPI_ANY_SOURCE, MPI_ANY_TAG, comm, &is_there, &matched.message, &status);
   if (code != MPI_SUCCESS && acknowledge_deaths(comm, code)) return std::nullopt;
   check_mpi(code, "MPI_Improbe");
   if (is_there == 0) return std::nullopt;
-  check_mpi(MPI_Get_count(&status, MPI_BYTE, &info.num_bytes), "MPI_Get_count");
-  info.source = status.MPI_SOURCE;
-  return info;
+  int num_bytes = 0;
+  check_mpi(MPI_Get_count(&status, MPI_BYTE, &num_bytes), "MPI_Get_count");
+  matched.source = status.MPI_SOURCE;
+  matched.tag = status.MPI_TAG;
+  matched.size = static_cast<std::size_t>(num_bytes);
+  return matched;
 }
 
 bool is_complete(MPI_Request& request, int& code) {
@@ -115,12 +106,14 @@ struct MpiTransport::State {
   std::deque<PeerLost> lost;
   /// Buffers that MPI may still use on behalf of forgotten peers.
   std::deque<Peer> forgotten;
-  std::size_t num_bytes_arriving = 0;
+  std::deque<Stray> strays;
+  Admission admission;
+  Address first_to_receive;                ///< of the next round
+  std::uint64_t num_forgotten_pieces = 0;  ///< that peers had moved before they were forgotten
 
   void add_peer(Address address, MPI_Comm comm, int rank) {
     Peer& peer = peers[address];
-    peer.comm = comm;
-    peer.rank = rank;
+    peer.line = {comm, rank, !is_master};
     addresses[{comm, rank}] = address;
     if constexpr (kTellsDeaths) MPI_Irecv(nullptr, 0, MPI_BYTE, rank, kNeverSentTag, comm, &peer.death);
   }
@@ -140,20 +133,15 @@ struct MpiTransport::State {
     const auto found = peers.find(address);
     if (found == peers.end()) return;
     Peer& peer = found->second;
-    for (const Arriving& arriving : peer.arriving) num_bytes_arriving -= arriving.bytes.size();
-    addresses.erase({peer.comm, peer.rank});
+    peer.receiving.close(admission);
+    num_forgotten_pieces += peer.sending.num_large_sent() + peer.receiving.num_large_received();
+    addresses.erase({peer.line.comm, peer.line.rank});
     if (peer.death != MPI_REQUEST_NULL) {
       MPI_Cancel(&peer.death);
       MPI_Request_free(&peer.death);
     }
-    if (!peer.under_way.empty() || !peer.arriving.empty()) forgotten.push_back(std::move(peer));
+    if (peer.has_requests()) forgotten.push_back(std::move(peer));
     peers.erase(found);
-  }
-
-  int start_sending(const Peer& peer, Outgoing& out) const {
-    const auto num_bytes = static_cast<int>(out.bytes.size());
-    if (is_master) return MPI_Isend(out.bytes.data(), num_bytes, MPI_BYTE, peer.rank, kTag, peer.comm, &out.request);
-    return MPI_Issend(out.bytes.data(), num_bytes, MPI_BYTE, peer.rank, kTag, peer.comm, &out.request);
   }
 
   void look_for_deaths() {
@@ -166,56 +154,63 @@ struct MpiTransport::State {
   }
 
   void push(Address address, Peer& peer) {
-    while (!peer.under_way.empty()) {
-      int code = MPI_SUCCESS;
-      if (!is_complete(peer.under_way.front().request, code)) break;
-      peer.num_unsent_bytes -= peer.under_way.front().bytes.size();
-      peer.under_way.pop_front();
-      if (code != MPI_SUCCESS) lost.push_back({address, "sending to it failed: " + mpi_message(code)});
-    }
-    while (!peer.queued.empty() && peer.under_way.size() < kMostSendsUnderWay) {
-      Outgoing& out = peer.under_way.emplace_back();
-      out.bytes = std::move(peer.queued.front());
-      peer.queued.pop_front();
-      const int code = start_sending(peer, out);
-      if (code == MPI_SUCCESS) continue;
-      peer.num_unsent_bytes -= out.bytes.size();
-      peer.under_way.pop_back();
+    if (const int code = peer.sending.push(peer.line); code != MPI_SUCCESS)
       lost.push_back({address, "sending to it failed: " + mpi_message(code)});
-      return;
-    }
   }
 
   void take_messages() {
     for (const MPI_Comm comm : comms) {
-      while (num_bytes_arriving < kMostBytesBeingReceived) {
-        std::optional<MessageInfo> info = probe(comm);
-        if (!info) break;
-        const auto address = addresses.find({comm, info->source});
-        Arriving arriving;
-        arriving.bytes.resize(static_cast<std::size_t>(info->num_bytes));
-        check_mpi(MPI_Imrecv(arriving.bytes.data(), info->num_bytes, MPI_BYTE, &info->message, &arriving.request),
-                  "MPI_Imrecv");
-        num_bytes_arriving += arriving.bytes.size();
-        // The bytes of a vector stay where they are when the vector moves.
-        Peer& peer = address != addresses.end() ? peers.at(address->second) : forgotten.emplace_back();
-        peer.arriving.push_back(std::move(arriving));
-        if (address == addresses.end()) num_bytes_arriving -= static_cast<std::size_t>(info->num_bytes);
+      while (const std::optional<Matched> matched = probe(comm)) {
+        const auto address = addresses.find({comm, matched->source});
+        if (address != addresses.end())
+          receive_from(address->second, [&](Peer& peer) { peer.receiving.take(*matched); });
+        else
+          drop(*matched);
       }
     }
   }
 
-  std::optional<Incoming> next_complete() {
-    for (auto& [address, peer] : peers) {
-      if (peer.arriving.empty()) continue;
-      int code = MPI_SUCCESS;
-      if (!is_complete(peer.arriving.front().request, code)) continue;
-      Arriving arrived = std::move(peer.arriving.front());
-      peer.arriving.pop_front();
-      num_bytes_arriving -= arrived.bytes.size();
-      if (code != MPI_SUCCESS) return PeerLost{address, "receiving from it failed: " + mpi_message(code)};
-      return Received{address, std::move(arrived.bytes)};
+  template <class Receive>
+  void receive_from(Address address, const Receive& receive) {
+    Peer& peer = peers.at(address);
+    try {
+      receive(peer);
+    } catch (const Error& e) {
+      peer.receiving.close(admission);
+      lost.push_back({address, std::string("receiving from it failed: ") + e.what()});
     }
+  }
+
+  void drop(Matched matched) {
+    Stray& stray = strays.emplace_back();
+    stray.bytes = support::Buffer(matched.size);
+    if (MPI_Imrecv(stray.bytes.data(), static_cast<int>(matched.size), MPI_BYTE, &matched.message, &stray.request) !=
+        MPI_SUCCESS)
+      strays.pop_back();
+    int code = MPI_SUCCESS;
+    while (!strays.empty() && is_complete(strays.front().request, code)) strays.pop_front();
+  }
+
+  /// Each peer in its turn; who waits for memory is the first to be asked in the next round.
+  void advance() {
+    admission.begin_round();
+    std::optional<Address> waiting;
+    const auto visit = [&](auto begin, auto end) {
+      for (auto it = begin; it != end; ++it) {
+        if (!it->second.receiving.is_active()) continue;
+        receive_from(it->first, [this](Peer& peer) { peer.receiving.advance(admission); });
+        if (!waiting && it->second.receiving.is_waiting()) waiting = it->first;
+      }
+    };
+    const auto first = peers.lower_bound(first_to_receive);
+    visit(first, peers.end());
+    visit(peers.begin(), first);
+    first_to_receive = waiting.value_or(first_to_receive);
+  }
+
+  std::optional<Incoming> next_complete() {
+    for (auto& [address, peer] : peers)
+      if (auto bytes = peer.receiving.next(admission)) return Received{address, std::move(*bytes)};
     return std::nullopt;
   }
 };
@@ -253,7 +248,7 @@ void MpiTransport::release_group(Address first) {
   const MPI_Comm comm = found->second.handle().comm;
   std::vector<Address> members;
   for (const auto& [address, peer] : state_->peers)
-    if (peer.comm == comm) members.push_back(address);
+    if (peer.line.comm == comm) members.push_back(address);
   for (const Address member : members) state_->forget(member);
   std::erase(state_->comms, comm);
   state_->links.erase(found);
@@ -262,18 +257,24 @@ void MpiTransport::release_group(Address first) {
 void MpiTransport::send(Address to, std::string message) {
   const auto found = state_->peers.find(to);
   if (found == state_->peers.end()) return;
-  Peer& peer = found->second;
-  peer.num_unsent_bytes += message.size();
-  peer.queued.push_back(std::move(message));
-  state_->push(to, peer);
+  found->second.sending.add(std::move(message));
+  state_->push(to, found->second);
+}
+
+void MpiTransport::send_ahead(Address to, std::string message) {
+  const auto found = state_->peers.find(to);
+  if (found == state_->peers.end()) return;
+  found->second.sending.add_ahead(std::move(message));
+  state_->push(to, found->second);
 }
 
 std::optional<Incoming> MpiTransport::receive() {
   if (auto message = state_->next_complete()) return message;
   state_->take_messages();
+  state_->advance();
   if constexpr (kTellsDeaths) state_->look_for_deaths();
   for (auto& [address, peer] : state_->peers)
-    if (!peer.under_way.empty() || !peer.queued.empty()) state_->push(address, peer);
+    if (peer.sending.is_active()) state_->push(address, peer);
   if (!state_->lost.empty()) {
     PeerLost lost = std::move(state_->lost.front());
     state_->lost.pop_front();
@@ -285,12 +286,18 @@ std::optional<Incoming> MpiTransport::receive() {
 std::size_t MpiTransport::num_unsent_bytes(std::optional<Address> to) const {
   std::size_t sum = 0;
   for (const auto& [address, peer] : state_->peers)
-    if (!to || *to == address) sum += peer.num_unsent_bytes;
+    if (!to || *to == address) sum += peer.sending.num_unsent_bytes();
   return sum;
 }
 
-bool MpiTransport::is_receiving() const {
-  return state_->num_bytes_arriving > 0;
+Traffic MpiTransport::traffic() const {
+  Traffic traffic{.num_pieces = state_->num_forgotten_pieces};
+  for (const auto& [address, peer] : state_->peers) {
+    const auto& [line, death, sending, receiving] = peer;
+    traffic.is_under_way = traffic.is_under_way || sending.num_large_under_way() + receiving.num_large_under_way() > 0;
+    traffic.num_pieces += sending.num_large_sent() + receiving.num_large_received();
+  }
+  return traffic;
 }
 
 void MpiTransport::forget(Address peer) {

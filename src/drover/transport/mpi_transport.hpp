@@ -23,9 +23,10 @@ class MpiTransport final : public Transport {
   ~MpiTransport() override;
 
   void send(Address to, std::string message) override;
+  void send_ahead(Address to, std::string message) override;
   std::optional<Incoming> receive() override;
   [[nodiscard]] std::size_t num_unsent_bytes(std::optional<Address> to) const override;
-  [[nodiscard]] bool is_receiving() const override;
+  [[nodiscard]] Traffic traffic() const override;
   void forget(Address peer) override;
 
   /// From now on the members of this group are peers, with addresses from `first` on, which are

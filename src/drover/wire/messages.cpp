@@ -273,8 +273,7 @@ class BoundedArchive : public boost::archive::binary_iarchive_impl<BoundedArchiv
     std::size_t length = 0;
     load(length);
     require(length);
-    text.resize(length);
-    load_binary(text.data(), length);
+    text = reader_.take(length);
   }
 
   template <class T>

@@ -26,9 +26,10 @@ class RecordingTransport final : public transport::Transport {
     CHECK(to == core::WorkerId(1));
     sent.push_back(wire::decode(message));
   }
+  void send_ahead(transport::Address to, std::string message) override { send(to, std::move(message)); }
   std::optional<transport::Incoming> receive() override { return std::nullopt; }
   [[nodiscard]] std::size_t num_unsent_bytes(std::optional<transport::Address>) const override { return 0; }
-  [[nodiscard]] bool is_receiving() const override { return false; }
+  [[nodiscard]] transport::Traffic traffic() const override { return {}; }
   void forget(transport::Address) override {}
 
   std::vector<wire::Message> sent;
