@@ -1,6 +1,8 @@
 // A program that makes the mistake that it is told to: `broken_program [drover's options] MISTAKE`.
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <drover/farm.hpp>
@@ -17,7 +19,14 @@ extern "C" int MPI_Finalize() {
 
 namespace {
 
-void make(const std::string& mistake, drover::Session& session, const drover::TaskType<int(int)>& square) {
+/// The first process that executes it dies.
+int die_once(const std::string& mark) {
+  if (::mkdir(mark.c_str(), 0700) == 0) ::kill(::getpid(), SIGKILL);
+  return 0;
+}
+
+void make(const std::string& mistake, drover::Session& session, const drover::TaskType<int(int)>& square,
+          const drover::TaskType<int(std::string)>& once_deadly) {
   const drover::Future<int> nothing;
   const drover::Future<int> something = session.submit(square, 2);
   if (mistake == "get-nothing") (void)nothing.get();
@@ -27,6 +36,7 @@ void make(const std::string& mistake, drover::Session& session, const drover::Ta
   if (mistake == "throw-number") throw 5;
   if (mistake == "throw-words") throw "some words";
   if (mistake == "throw-exception") throw std::runtime_error("my own failure");
+  if (mistake == "lose-a-worker") (void)session.submit(once_deadly, "died").get();
   if (mistake == "throw-then") something.then([](auto&) { throw std::runtime_error("in an action"); });
 }
 
@@ -35,12 +45,13 @@ void make(const std::string& mistake, drover::Session& session, const drover::Ta
 int main(int argc, char** argv) {
   drover::Farm farm(argc, argv);
   const auto square = farm.task("square", [](int x) { return x * x; });
+  const auto once_deadly = farm.task("die_once", die_once);
   const std::string mistake = argc > 1 ? argv[1] : "";
 
   const int status = farm.run([&](drover::Session& session) {
     std::printf("by C\n");
     std::cout << "by C++\n";
-    make(mistake, session, square);
+    make(mistake, session, square, once_deadly);
   });
   if (farm.is_master()) std::printf("after the run\n");
   return status;

@@ -28,3 +28,15 @@ ends_with() {
   ends_with "$nothing" after-nothing
   ends_with 'wait_any() was given no future to wait for' wait-for-none
 }
+
+@test "what a program prints is not lost when MPI does not let go, nor what it does after its run" {
+  SLOW_FINALIZE=1 capture timeout 100 "$PROGRAM" -j 1 none
+  [ "$status" -eq 0 ]
+  [ "$(cat out)" = "$(printf '%s\n' 'by C' 'by C++' 'after the run')" ]
+}
+
+@test "it is not lost either when a worker was" {
+  capture timeout 100 "$PROGRAM" -j 2 lose-a-worker
+  [ "$status" -eq 0 ]
+  [ "$(tail -n 1 out)" = 'after the run' ]
+}

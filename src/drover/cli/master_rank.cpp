@@ -432,8 +432,8 @@ int run_master_rank(const RunInvocation& invocation) {
   runtime::SignalInbox signals{SIGINT, SIGTERM, SIGHUP, SIGUSR1};
   const runtime::SignalInbox ignored{SIGPIPE, SIGTTOU};
   std::optional<runtime::SupervisorLink> link = runtime::SupervisorLink::connect();
-  const LauncherStreams replaced = link ? LauncherStreams{} : adopt_launcher_streams();
-  std::optional<transport::MpiSession> mpi(std::in_place, transport::Threading::any_thread);
+  LauncherStreams replaced = link ? LauncherStreams{} : adopt_launcher_streams();
+  auto mpi = std::make_unique<transport::MpiSession>(transport::Threading::any_thread);
   int status = kInternalFailure;
   bool is_tainted = false;
   std::optional<std::string> rollover_reason;
@@ -467,8 +467,7 @@ int run_master_rank(const RunInvocation& invocation) {
     link->ask_for_rollover(*rollover_reason, host_changes);
   else if (link)
     link->say_exit_status(status);
-  if (is_tainted) leave_without_mpi(status);
-  finalize_mpi(mpi, status);
+  leave_mpi_at_exit(std::move(mpi), is_tainted, std::move(replaced));
   return status;
 }
 

@@ -60,7 +60,7 @@ int run_worker_rank(std::uint32_t num_slots, const Program* program, std::option
   const runtime::SignalInbox ignored{SIGINT, SIGHUP, SIGPIPE};
   exec::block_child_signal();
   exec::ProcessGuardian guardian(num_slots);
-  std::optional<transport::MpiSession> mpi(std::in_place, transport::Threading::main_thread);
+  auto mpi = std::make_unique<transport::MpiSession>(transport::Threading::main_thread);
   runtime::WorkerEnd end{};
   bool has_left_threads = false;
   {
@@ -72,7 +72,7 @@ int run_worker_rank(std::uint32_t num_slots, const Program* program, std::option
     has_left_threads = loop.has_left_threads();
   }
   if (end == runtime::WorkerEnd::abandoned) leave_without_mpi(kInternalFailure);
-  finalize_mpi(mpi, 0);
+  finalize_mpi(std::move(mpi), 0);
   if (has_left_threads) leave_without_mpi(0);
   return 0;
 }

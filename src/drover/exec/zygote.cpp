@@ -19,6 +19,7 @@
 #include <map>
 
 #include "drover/support/error.hpp"
+#include "drover/support/printed.hpp"
 
 namespace drover::exec {
 
@@ -114,7 +115,10 @@ class Nursery {
   }
 
   void start(std::uint64_t number, support::UniqueFd fd) {
-    if (std::exchange(is_first_, false)) plan_.prepare();
+    if (std::exchange(is_first_, false)) {
+      plan_.prepare();
+      support::flush_printed();  // or each process would print it again
+    }
     const pid_t zygote = ::getpid();
     const pid_t pid = ::fork();
     if (pid == 0) be_born(zygote, std::move(fd));
@@ -177,6 +181,7 @@ Zygote::Zygote(const Plan& plan) {
   channel_.reset(ends[0]);
   support::UniqueFd other(ends[1]);
   const pid_t owner = ::getpid();
+  support::flush_printed();  // or each process would print it again
   pid_ = ::fork();
   if (pid_ < 0) throw system_error("cannot fork the process that forks others", errno);
   if (pid_ > 0) return;

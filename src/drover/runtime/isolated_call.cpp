@@ -8,8 +8,6 @@
 
 #include <array>
 #include <atomic>
-#include <cstdio>
-#include <iostream>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -18,6 +16,7 @@
 #include "drover/exec/function_executor.hpp"
 #include "drover/runtime/call_outlet.hpp"
 #include "drover/runtime/message_stream.hpp"
+#include "drover/support/printed.hpp"
 
 namespace drover::runtime {
 
@@ -38,8 +37,7 @@ class IsolatedCall {
     std::thread([this] { speak(); }).detach();
     core::AttemptResult result = exec::call_function(functions, call.assignment, {call.slot, call.job_slot},
                                                      {call.worker, call.group, call.host}, is_cancelled_);
-    std::cout.flush();
-    (void)std::fflush(nullptr);
+    support::flush_printed();
     const std::lock_guard lock(sending_);
     outlet_.push();  // what it said last goes before its end
     stream_.send_all(wire::Report{{}, {}, {std::move(result)}, {}, 0});
