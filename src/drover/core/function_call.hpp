@@ -3,14 +3,14 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace drover::core {
 
-[[nodiscard]] inline std::string call_payload(std::string_view name, std::string_view argument) {
-  std::string payload;
-  payload.reserve(name.size() + 1 + argument.size());
-  payload.append(name).push_back('\0');
-  return payload.append(argument);
+/// Mostly without copying the argument elsewhere.
+[[nodiscard]] inline std::string call_payload(std::string_view name, std::string argument) {
+  argument.insert(0, 1, '\0');
+  return std::move(argument.insert(0, name));
 }
 
 struct CallParts {

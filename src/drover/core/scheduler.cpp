@@ -24,6 +24,9 @@ namespace {
 /// A worker with less than this waiting is not worth a recall: the answer takes as long.
 constexpr Duration kShortestRecall = std::chrono::milliseconds(2);
 constexpr std::size_t kLargestTicketBytes = 1 << 20;
+/// With more bytes than this a worker gets no more than one attempt ahead of its slots: they are memory there, and on
+/// their way they keep other workers waiting for theirs.
+constexpr std::uint64_t kMostBytesAhead = 16U << 20;
 /// A worker where more attempts than this wait for others gets no work ahead: each of them is a thread or a process,
 /// and what it has ahead would become another before what they wait for has its turn.
 constexpr std::uint32_t kMostWaiting = 64;
@@ -392,6 +395,7 @@ void Scheduler::dispatch() {
     if (worker.load() >= worker.num_slots)
       chunk = std::clamp<std::uint64_t>(ready_.size() / (2 * workers_.size()), 1, room - worker.load());
     for (; chunk > 0 && !ready_.empty(); --chunk) {
+      if (worker.load() > worker.num_slots && worker.num_bytes >= kMostBytesAhead) return;
       const TaskId task_id = ready_.begin()->second;
       const AttemptId attempt{task_id, tasks_.at(task_id).num_attempts + 1};
       emit(fact::AttemptDispatched{attempt, id});

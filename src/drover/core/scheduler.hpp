@@ -181,6 +181,7 @@ class Scheduler {
     bool recalled = false;           ///< a recall is under way; not another before its answer
     Time last_heard{};
     std::map<std::uint64_t, TaskId> held;  ///< by order of dispatch, which is the order of execution
+    std::uint64_t num_bytes = 0;           ///< of the payloads that it holds
 
     /// What it holds for its slots.
     [[nodiscard]] std::size_t load() const { return held.size() - std::min<std::size_t>(num_waiting, held.size()); }

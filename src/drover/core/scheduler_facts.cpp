@@ -209,13 +209,16 @@ void Scheduler::enter_ready(TaskId id, Task& task) {
 void Scheduler::hold(WorkerId id, Worker& worker, TaskId task) {
   const bool is_open = loads_.erase(load_of(id, worker)) > 0;
   worker.held.emplace(next_position_++, task);
+  worker.num_bytes += tasks_.at(task).spec.payload.size();
   groups_.at(worker.group).idle_since = now_;
   if (is_open) loads_.insert(load_of(id, worker));
 }
 
 void Scheduler::release(WorkerId id, Worker& worker, std::uint64_t position) {
   const bool is_open = loads_.erase(load_of(id, worker)) > 0;
-  worker.held.erase(position);
+  const auto held = worker.held.find(position);
+  worker.num_bytes -= tasks_.at(held->second).spec.payload.size();
+  worker.held.erase(held);
   groups_.at(worker.group).idle_since = now_;
   if (is_open) loads_.insert(load_of(id, worker));
 }

@@ -150,6 +150,9 @@ std::string Scheduler::check_invariants() const {
   std::uint64_t slots = 0;
   for (const auto& [id, worker] : workers_) {
     held += worker.held.size();
+    std::uint64_t held_bytes = 0;
+    for (const auto& [position, task] : worker.held) held_bytes += tasks_.at(task).spec.payload.size();
+    if (held_bytes != worker.num_bytes) return "the count of bytes with worker " + std::to_string(id.value) + " is off";
     slots += worker.num_slots;
     if (worker.draining == loads_.contains(load_of(id, worker)))
       return "worker " + std::to_string(id.value) + " and the index of loads disagree";

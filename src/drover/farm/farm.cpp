@@ -176,7 +176,7 @@ int Farm::run_session(const SessionBody& session) {
 runtime::CallPtr Submitter::submit_bytes(const std::string& name, std::string argument, const SubmitOptions& options) {
   core::TaskSpec spec;
   spec.kind = core::TaskKind::function;
-  spec.payload = exec::call_payload(name, argument);
+  spec.payload = exec::call_payload(name, std::move(argument));
   spec.tag = options.label.empty() ? name : options.label;
   spec.priority = options.priority.value_or(priority_);
   spec.depth = depth_;

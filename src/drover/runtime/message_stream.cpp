@@ -33,16 +33,18 @@ void MessageStream::send_all(const wire::Message& message) {
 }
 
 void MessageStream::write(int flags) {
-  std::size_t num_written = 0;
-  while (num_written < unsent_.size()) {
+  while (has_unsent()) {
     const ssize_t num =
-        ::send(fd_.get(), unsent_.data() + num_written, unsent_.size() - num_written, flags | MSG_NOSIGNAL);
+        ::send(fd_.get(), unsent_.data() + num_written_, unsent_.size() - num_written_, flags | MSG_NOSIGNAL);
     if (num < 0 && errno == EINTR) continue;
-    if (num < 0 && errno != EAGAIN && errno != EWOULDBLOCK) num_written = unsent_.size();  // nobody will read it
+    if (num < 0 && errno != EAGAIN && errno != EWOULDBLOCK) num_written_ = unsent_.size();  // nobody will read it
     if (num < 0) break;
-    num_written += static_cast<std::size_t>(num);
+    num_written_ += static_cast<std::size_t>(num);
   }
-  unsent_.erase(0, num_written);
+  // Not each time, which would move the rest of a large message again and again.
+  if (num_written_ < unsent_.size() / 2) return;
+  unsent_.erase(0, num_written_);
+  num_written_ = 0;
 }
 
 std::optional<wire::Message> MessageStream::receive() {

@@ -21,7 +21,7 @@ class MessageStream {
   void send(const wire::Message& message);
   /// Writes the rest, as far as it can be.
   void push();
-  [[nodiscard]] bool has_unsent() const { return !unsent_.empty(); }
+  [[nodiscard]] bool has_unsent() const { return num_written_ < unsent_.size(); }
   /// The same, and waits until all is written, or the other side is gone.
   void send_all(const wire::Message& message);
 
@@ -39,6 +39,7 @@ class MessageStream {
 
   support::UniqueFd fd_;
   std::string unsent_;
+  std::size_t num_written_ = 0;  ///< of those bytes
   std::string received_;
   bool is_at_end_ = false;
 };

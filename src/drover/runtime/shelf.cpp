@@ -1,5 +1,5 @@
-// A value is fetched in pieces, each asked for when the one before has come: however large it is and however
-// many workers want it, no more than a piece for each is on its way.
+// A value is fetched in pieces, the first by itself, and then a few at a time: however large it is and however many
+// workers want it, no more than those are on their way to each.
 
 #include "drover/runtime/shelf.hpp"
 
@@ -19,6 +19,7 @@ namespace drover::runtime {
 namespace {
 
 constexpr std::size_t kPieceBytes = 1U << 20;
+constexpr std::size_t kMostPiecesOnTheirWay = 8;
 
 }  // namespace
 
@@ -72,13 +73,16 @@ Shelf::ValuePtr Shelf::find_or_want(wire::ValueId id) {
   const auto [found, is_new] = values_.try_emplace(id);
   if (is_new) {
     found->second = std::make_shared<Value>();
-    want({id, 0});
+    want_more(id, *found->second, kPieceBytes);
   }
   return found->second;
 }
 
-void Shelf::want(const wire::Fetch& fetch) {
-  wanted_.push_back(fetch);
+/// Of a value of that size.
+void Shelf::want_more(wire::ValueId id, Value& value, std::uint64_t size) {
+  const std::uint64_t end = std::min<std::uint64_t>(size, value.bytes.size() + kMostPiecesOnTheirWay * kPieceBytes);
+  for (; value.num_wanted < end; value.num_wanted += kPieceBytes) wanted_.push_back({id, value.num_wanted});
+  if (wanted_.empty()) return;
   const std::uint64_t one = 1;
   (void)!::write(event_.get(), &one, sizeof one);
 }
@@ -104,7 +108,7 @@ void Shelf::add(wire::Piece piece) {
   if (value.is_whole)
     changed_.notify_all();
   else
-    want({piece.value, value.bytes.size()});
+    want_more(piece.value, value, piece.size);
 }
 
 bool Shelf::has(wire::ValueId id) {

@@ -46,7 +46,7 @@ class Shelf {
   [[nodiscard]] int fd() const { return event_.get(); }
   /// What is to be asked for, of the next shelf on the way to the master's.
   [[nodiscard]] std::vector<wire::Fetch> take_wanted();
-  /// Its answer.
+  /// Its answers, in the order of what was asked.
   void add(wire::Piece piece);
 
   /// Whether its pieces can be had here, or nowhere any more. If not, it is wanted now.
@@ -67,7 +67,8 @@ class Shelf {
 
  private:
   struct Value {
-    std::string bytes;  ///< what has come so far; gone once it is loaded
+    std::string bytes;             ///< what has come so far; gone once it is loaded
+    std::uint64_t num_wanted = 0;  ///< bytes that have come or were asked for
     bool is_whole = false;
     bool is_removed = false;
     std::mutex loading;
@@ -77,7 +78,7 @@ class Shelf {
   using ValuePtr = std::shared_ptr<Value>;
 
   ValuePtr find_or_want(wire::ValueId id);
-  void want(const wire::Fetch& fetch);
+  void want_more(wire::ValueId id, Value& value, std::uint64_t size);
   void drop(wire::ValueId id);
 
   support::UniqueFd event_;

@@ -144,6 +144,20 @@ TEST_CASE("draining: nothing more is given, and goodbye ends it") {
   CHECK(farm.leave(1).facts == Lines{"worker 1 ended: drained "});
 }
 
+TEST_CASE("of large tasks a worker holds few ahead of its slots") {
+  const auto num_dispatched = [](std::size_t num_bytes) {
+    Farm farm(with_credit(8));
+    farm.add_workers(1);
+    event::TasksSubmitted submitted{OwnerId(0), {}};
+    for (int i = 0; i < 12; ++i) submitted.tasks.push_back({TaskKind::function, std::string(num_bytes, 'x'), {}, {}});
+    farm.handle(submitted);
+    return farm.scheduler().counts().dispatched;
+  };
+  CHECK(num_dispatched(10) == 9);
+  CHECK(num_dispatched(6'000'000) == 3);
+  CHECK(num_dispatched(50'000'000) == 2);
+}
+
 TEST_CASE("an idle worker gets half of what a loaded one has not begun") {
   Farm farm(with_credit(4));
   farm.add_workers(1);

@@ -1,5 +1,6 @@
 #include "drover/runtime/shelf.hpp"
 
+#include <algorithm>
 #include <future>
 
 #include "drover/exec/function_table.hpp"
@@ -61,6 +62,22 @@ TEST_CASE("a value comes once, in pieces, however many take it") {
   CHECK(f.num_pieces == 3);
   CHECK(f.take(id).get() == value);
   CHECK_FALSE(f.carry());
+}
+
+TEST_CASE("of a large value, some pieces are on their way at a time") {
+  Fixture f;
+  const std::string value(30'000'000, 'x');
+  auto taker = f.take(f.master.put(value));
+  std::size_t most = 0;
+  while (taker.wait_for(std::chrono::milliseconds(1)) != std::future_status::ready) {
+    const std::size_t before = f.num_pieces;
+    (void)f.carry();
+    most = std::max(most, f.num_pieces - before);
+  }
+  CHECK(taker.get() == value);
+  CHECK(f.num_pieces == 29);
+  CHECK(most > 1);
+  CHECK(most <= 8);
 }
 
 TEST_CASE("an empty value is one, too") {
