@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
+#include <set>
 #include <thread>
 
 #include "drover/cli/auto_alloc.hpp"
@@ -55,10 +56,14 @@ std::vector<std::string> arguments_for_ranks(const std::vector<std::string>& arg
 /// Where an option that the caller did not give can be put: behind the subcommand, or among a program's
 /// own arguments before those that are not for drover.
 std::vector<std::string> with_option(const RunInvocation& invocation, std::vector<std::string> args,
-                                     const std::string& name, unsigned value) {
+                                     const std::string& name, const std::string& value) {
   const auto place = invocation.program != nullptr ? std::find(args.begin(), args.end(), "--") : args.begin() + 1;
-  args.insert(place, {name, std::to_string(value)});
+  args.insert(place, {name, value});
   return args;
+}
+std::vector<std::string> with_option(const RunInvocation& invocation, std::vector<std::string> args,
+                                     const std::string& name, unsigned value) {
+  return with_option(invocation, std::move(args), name, std::to_string(value));
 }
 
 /// The hosts that were asked for, this machine first: the master is where its supervisor is. It has no
@@ -95,6 +100,7 @@ class FarmStart {
 
  private:
   [[nodiscard]] runtime::MpirunCommand command(const std::vector<std::string>& args, bool has_slots);
+  [[nodiscard]] std::vector<control::HostSlots> others_of(const std::vector<control::HostSlots>& hosts) const;
   [[nodiscard]] std::vector<control::HostSlots> hosts() const;
   [[nodiscard]] std::vector<control::HostSlots> answering(std::vector<control::HostSlots> hosts) const;
   [[nodiscard]] std::vector<runtime::HostFault> faults_of(const std::vector<std::string>& hosts,
@@ -110,6 +116,8 @@ class FarmStart {
   std::optional<SlurmAllocation> allocation_;
   std::optional<runtime::OmpiServer> server_;
   std::vector<runtime::OfferedHost> offered_;  ///< hosts that came later, by themselves
+  std::vector<control::HostSlots> asked_;      ///< that have joined because somebody asked for them
+  std::set<std::string> left_;                 ///< of all hosts, those that are not to come again
 };
 
 FarmStart::FarmStart(const RunInvocation& invocation, std::optional<SlurmAllocation> allocation)
@@ -127,6 +135,12 @@ runtime::MpirunCommand FarmStart::resume(const std::string& run_dir, const runti
            std::any_of(changes.come.begin(), changes.come.end(), comes_again);
   });
   offered_.insert(offered_.end(), changes.come.begin(), changes.come.end());
+  for (const control::HostSlots& host : changes.asked) {
+    std::erase_if(asked_, [&host](const control::HostSlots& other) { return other.host == host.host; });
+    asked_.push_back(host);
+    left_.erase(host.host);
+  }
+  left_.insert(changes.left.begin(), changes.left.end());
   std::vector<std::string> args{"--resume", run_dir, kRolloverOption};
   if (invocation_.program != nullptr) {
     args.insert(args.end(), invocation_.program->args_after.begin(), invocation_.program->args_after.end());
@@ -152,19 +166,44 @@ runtime::MpirunCommand FarmStart::command(const std::vector<std::string>& args, 
   if (hosts.empty()) {
     launch.num_workers = num_local_workers();
     launch.args = has_slots ? args : with_option(invocation_, args, "--slots", options_.num_slots);
+  } else if (launch.is_open_mpi_5) {
+    for (const control::HostSlots& host : hosts) launch.hosts.push_back(launch_on(host, args, has_slots));
+  } else {
+    runtime::HostLaunch here = launch_on(hosts.front(), args, has_slots);
+    launch.num_workers = here.num_workers;
+    launch.args = std::move(here.args);
   }
-  for (const control::HostSlots& host : hosts) launch.hosts.push_back(launch_on(host, args, has_slots));
+  const std::vector<control::HostSlots> others = others_of(hosts);
+  if (!launch.is_open_mpi_5 && !others.empty())
+    launch.args = with_option(invocation_, launch.args, kOtherHostsOption, control::format_host_slots(others));
   append_offered(launch.hosts, has_slots ? args : with_option(invocation_, args, "--slots", options_.num_slots));
   if (allocation_ && !options_.quiet) say_what_is_taken(hosts);
   return runtime::mpirun_command(launch);
 }
 
+/// Those that the master is to ask for groups, at once: none keeps another waiting.
+std::vector<control::HostSlots> FarmStart::others_of(const std::vector<control::HostSlots>& hosts) const {
+  std::vector<control::HostSlots> others;
+  for (const std::vector<control::HostSlots>* list : {&hosts, &asked_})
+    for (const control::HostSlots& host : *list) {
+      const auto is_same = [&host](const control::HostSlots& other) { return other.host == host.host; };
+      const bool is_own = list == &hosts && &host == &hosts.front();
+      if (!is_own && !left_.contains(host.host) && std::none_of(others.begin(), others.end(), is_same))
+        others.push_back(host);
+    }
+  return others;
+}
+
 std::vector<control::HostSlots> FarmStart::hosts() const {
-  if (!options_.hosts.empty() || !options_.hostfile.empty()) return answering(named_hosts(options_));
+  if (!options_.hosts.empty() || !options_.hostfile.empty()) {
+    std::vector<control::HostSlots> hosts = named_hosts(options_);
+    return transport::is_open_mpi_5() ? answering(std::move(hosts)) : hosts;
+  }
   return allocation_ ? hosts_of(*allocation_) : std::vector<control::HostSlots>{};
 }
 
-/// Those of them where workers can be started now: mpirun would start none at all if it could not start all.
+/// Open MPI 5: those of them where workers can be started now: mpirun would start none at all if it could not start
+/// all.
 std::vector<control::HostSlots> FarmStart::answering(std::vector<control::HostSlots> hosts) const {
   if (std::getenv("SLURM_JOB_ID") != nullptr) return hosts;  // where mpirun goes by srun
   std::vector<std::string> names;

@@ -11,6 +11,7 @@
 #include "drover/cli/output_printing.hpp"
 #include "drover/cli/resume_command.hpp"
 #include "drover/cli/version.hpp"
+#include "drover/control/host_slots.hpp"
 #include "drover/runtime/clock.hpp"
 #include "drover/runtime/ompi_server.hpp"
 #include "drover/runtime/slurm_allocation.hpp"
@@ -76,10 +77,24 @@ core::ExecProfile exec_profile(const RunOptions& options, const OpenRun& run) {
   return profile;
 }
 
+/// As on this host: one worker drives all its slots, unless somebody wants more of them, or them to have others. (Of a
+/// run on this host alone, the number of workers is that of this host; others may have come since.)
+control::request::ScaleAdd hosts_to_ask(const RunInvocation& invocation) {
+  control::request::ScaleAdd request;
+  request.hosts = control::parse_host_slots(invocation.options.other_hosts);
+  const RunOptions& options = invocation.options;
+  const bool is_on_hosts =
+      !options.hosts.empty() || !options.hostfile.empty() || std::getenv("SLURM_JOB_ID") != nullptr;
+  request.population = is_on_hosts ? options.num_workers.value_or(1) : 1;
+  if (are_slots_given(invocation)) request.slots_per_worker = invocation.options.num_slots;
+  return request;
+}
+
 }  // namespace
 
-runtime::MasterOptions master_options(const RunOptions& options, const OpenRun& run, const std::string& host,
+runtime::MasterOptions master_options(const RunInvocation& invocation, const OpenRun& run, const std::string& host,
                                       std::uint32_t num_workers) {
+  const RunOptions& options = invocation.options;
   runtime::MasterOptions master;
   master.start = run.journal->start();
   master.policy.retry = options.retry;
@@ -98,6 +113,7 @@ runtime::MasterOptions master_options(const RunOptions& options, const OpenRun& 
   master.heartbeat = options.heartbeat;
   master.master_lease = 3 * options.lease;
   master.num_world_workers = num_workers;
+  if (!options.other_hosts.empty()) master.hosts = hosts_to_ask(invocation);
   master.keep_open = options.keep_open;
   master.time_end = time_end(options);
   master.ends_by_sigterm = std::getenv("SLURM_JOB_ID") != nullptr;
@@ -105,15 +121,13 @@ runtime::MasterOptions master_options(const RunOptions& options, const OpenRun& 
   return master;
 }
 
-runtime::RecruiterOptions recruiter_options(const RunOptions& options, const journal::RunDirectory& run,
-                                            const Program* program) {
+runtime::RecruiterOptions recruiter_options(const RunOptions& options, const Program* program) {
   runtime::RecruiterOptions recruiter;
   recruiter.program = support::own_program();
   if (program != nullptr) {
     recruiter.args_before = program->args_before;
     recruiter.args_after = program->args_after;
   }
-  recruiter.run_dir = run.path().string();
   recruiter.drover_version = version();
   recruiter.slots_per_worker = options.num_slots;
   recruiter.rank_options = isolation_arguments(options.isolation);
@@ -140,8 +154,10 @@ runtime::ControlDesk::Options desk_options(const RunInvocation& invocation, cons
                 run.path().string(),
                 host,
                 static_cast<std::int32_t>(::getpid()),
-                runtime::known_ompi_server().value_or(""),
-                !transport::join_obstacle().empty() && can_roll_over(supervisor, open_run)};
+                transport::join_obstacle().empty() ? runtime::known_ompi_server().value_or("") : "",
+                !transport::join_obstacle().empty() && can_roll_over(supervisor, open_run),
+                transport::join_obstacle(),
+                transport::mpi_version()};
   if (desk.about.takes_hosts) desk.host_program = own_command(invocation.program);
   desk.output_dir = output_directory(options, run).string();
   desk.output_layout = options.output_layout;

@@ -15,12 +15,11 @@
 namespace drover::cli {
 
 /// `host`: this one; `num_workers`: those of its MPI job. Throws UsageError when an option asks for what is not here.
-[[nodiscard]] runtime::MasterOptions master_options(const RunOptions& options, const OpenRun& run,
+[[nodiscard]] runtime::MasterOptions master_options(const RunInvocation& invocation, const OpenRun& run,
                                                     const std::string& host, std::uint32_t num_workers);
 
 /// `program`: null when tasks are commands.
-[[nodiscard]] runtime::RecruiterOptions recruiter_options(const RunOptions& options, const journal::RunDirectory& run,
-                                                          const Program* program);
+[[nodiscard]] runtime::RecruiterOptions recruiter_options(const RunOptions& options, const Program* program);
 
 [[nodiscard]] runtime::StatusBoard::About board_about(const RunOptions& options, const journal::RunDirectory& run,
                                                       const std::string& host);

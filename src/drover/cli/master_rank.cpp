@@ -255,7 +255,7 @@ Batch::Batch(const RunInvocation& invocation, runtime::SupervisorLink* superviso
       line_(options_.no_progress || options_.quiet ? -1 : STDERR_FILENO),
       store_(output_directory(options_, run_), options_.output_layout, journal::recorded_ends(run_)),
       printing_(options_, run, store_, line_),
-      recruiter_(recruiter_options(options_, run_, invocation_.program)),
+      recruiter_(recruiter_options(options_, invocation_.program)),
       taint_(recruiter_, host_),
       board_(board_about(options_, run_, host_), started_, journal::task_history(run_)),
       desk_(desk_options(invocation, supervisor, run, host_), board_, recruiter_),
@@ -273,7 +273,12 @@ Batch::Batch(const RunInvocation& invocation, runtime::SupervisorLink* superviso
 }
 
 int Batch::run() {
-  runtime::MasterOptions master = master_options(options_, open_run_, host_, num_workers_);
+  runtime::MasterOptions master = master_options(invocation_, open_run_, host_, num_workers_);
+  master.say = [this](const std::string& text) { notices_.say(text); };
+  if (supervisor_ != nullptr) {
+    master.on_host_came = [this](const control::HostSlots& host) { supervisor_->say_host_came(host); };
+    master.on_host_left = [this](const std::string& host) { supervisor_->say_host_left(host); };
+  }
   std::vector<runtime::Observer*> observers{&taint_, &board_, &desk_, &notices_, &progress_, &summary_};
   if (options_.json) observers.push_back(&json_);
   if (options_.submits_jobs()) observers.push_back(&begin_auto_alloc(master.time_end));
@@ -314,7 +319,7 @@ int Batch::run() {
 
 runtime::AutoAllocator& Batch::begin_auto_alloc(std::optional<core::Time> run_end) {
   runtime::AutoAllocOptions alloc =
-      auto_alloc_options(invocation_, run_, host_, recruiter_options(options_, run_, invocation_.program));
+      auto_alloc_options(invocation_, run_, host_, recruiter_options(options_, invocation_.program));
   alloc.policy.run_end = run_end;
   return allocator_.emplace(std::move(alloc), [this](const std::string& text) { notices_.say(text); });
 }
@@ -360,7 +365,8 @@ void Batch::print_summary(const runtime::RunEnd& end) {
 }
 
 void check(const RunOptions& options, const transport::MpiSession& mpi) {
-  const bool expects_workers = options.keep_open || options.scale.max_workers > 0 || options.num_workers == 0U;
+  const bool expects_workers =
+      options.keep_open || options.scale.max_workers > 0 || options.num_workers == 0U || !options.other_hosts.empty();
   if (mpi.size() < 2 && !expects_workers)
     throw UsageError(
         "this MPI job has one rank, which is the master, and no workers: start more, as in mpirun -n 5 drover run ..., "

@@ -129,6 +129,7 @@ void declare_execution(CLI::App& app, RunOptions& options) {
             "Commands at once on each worker rank; with several hosts, or in a Slurm job, default: a host's slots")
       ->group(kHowGroup);
   app.add_option(kHostSlotsOption, options.host_slots)->group("");
+  app.add_option(kOtherHostsOption, options.other_hosts)->group("");
   app.add_option("--hosts", options.hosts,
                  "Start workers there (by ssh), as a:8,b:8; default: this machine, or the nodes of the Slurm job")
       ->type_name("HOSTS")

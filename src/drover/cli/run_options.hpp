@@ -30,6 +30,8 @@ enum class ChangedInput {
 
 /// How a supervisor tells ranks of their host's slots: for no person to use, and not a setting of the run.
 inline constexpr const char* kHostSlotsOption = "--host-slots";
+/// How it tells the master of hosts that it is to have groups from: the same.
+inline constexpr const char* kOtherHostsOption = "--other-hosts";
 
 struct RunOptions {
   // What to do.
@@ -44,6 +46,7 @@ struct RunOptions {
   std::uint32_t host_slots = 0;              ///< what a supervisor found for this host; 0: it has not looked
   std::string hosts;                         ///< a:8,b:8
   std::string hostfile;
+  std::string other_hosts;  ///< what a supervisor found of them beside this one, as `hosts`
 
   // How.
   std::string shell;  ///< empty: the one that drover was called from

@@ -1,13 +1,10 @@
 #include "drover/cli/worker_command.hpp"
 
-#include <poll.h>
-#include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -23,13 +20,19 @@
 #include "drover/control/control_socket.hpp"
 #include "drover/control/host_slots.hpp"
 #include "drover/journal/run_directory.hpp"
+#include "drover/runtime/carried_group.hpp"
+#include "drover/runtime/child_process.hpp"
+#include "drover/runtime/clock.hpp"
+#include "drover/runtime/host_agent.hpp"
 #include "drover/runtime/host_probe.hpp"
 #include "drover/runtime/joiner.hpp"
+#include "drover/runtime/pump.hpp"
 #include "drover/runtime/slurm_allocation.hpp"
 #include "drover/support/duration.hpp"
 #include "drover/support/error.hpp"
 #include "drover/support/own_program.hpp"
 #include "drover/support/shell_quote.hpp"
+#include "drover/transport/mpi_session.hpp"
 
 namespace drover::cli {
 
@@ -71,31 +74,54 @@ std::vector<std::string> relay_command(const std::string& target, const std::str
 
 /// Where the run's master is on another node, in a Slurm job: the command that reaches a relay there. Empty:
 /// it is on this one, or nobody knows.
-std::vector<std::string> relay_to_job(const runtime::JoinPlan& plan) {
-  const std::optional<control::MasterPlace> place = control::read_master_place(plan.run_dir);
+std::vector<std::string> relay_to_job(const std::string& run_dir) {
+  const std::optional<control::MasterPlace> place = control::read_master_place(run_dir);
   std::string job;
   if (!place || place->host == control::host_name()) return {};
-  if (!(std::ifstream(journal::RunDirectory::open(plan.run_dir).slurm_job()) >> job)) return {};
+  if (!(std::ifstream(journal::RunDirectory::open(run_dir).slurm_job()) >> job)) return {};
   std::vector<std::string> command = runtime::srun_into_job(job, place->host, runtime::process_environment());
-  command.insert(command.end(), {plan.program, "relay", plan.run_dir});
+  command.insert(command.end(), {support::own_program(), "relay", run_dir});
   return command;
 }
 
-/// In a Slurm job of its own, a group is all of it: a worker on each node.
-void take_allocation(runtime::JoinPlan& plan, const WorkerCommandOptions& options) {
+/// Where the groups are to be: as named, or each node of the Slurm job. Empty: one, on this machine.
+std::vector<control::HostSlots> hosts_of(const WorkerCommandOptions& options) {
+  if (options.join == runtime::kOwnChannel) return {};
+  if (!options.hosts.empty()) return control::parse_host_slots(options.hosts);
   const auto allocation = runtime::slurm_allocation(runtime::process_environment());
-  if (!allocation || allocation->this_node.empty()) return;
-  plan.is_in_slurm_job = true;
-  plan.population = static_cast<std::uint32_t>(allocation->nodes.size());
-  unsigned least_cpus = allocation->nodes.front().num_cpus;
-  for (const runtime::SlurmNode& node : allocation->nodes) {
-    plan.hosts.push_back({node.name, 1});
-    least_cpus = std::min(least_cpus, node.num_cpus);
-  }
-  plan.slots_per_worker = options.num_slots.value_or(least_cpus);
+  if (options.population || !allocation || allocation->this_node.empty()) return {};
+  std::vector<control::HostSlots> hosts;
+  for (const runtime::SlurmNode& node : allocation->nodes) hosts.push_back({node.name, node.num_cpus});
+  return hosts;
 }
 
-runtime::JoinPlan plan_of(const WorkerCommandOptions& options, const Program* program) {
+bool is_here(const std::string& host) {
+  const char* node = std::getenv("SLURMD_NODENAME");
+  return control::is_this_machine(host) || (node != nullptr && host == node);
+}
+
+/// Commands at once on each worker: as the option says, or their share of the host's slots.
+unsigned slots_of(const WorkerCommandOptions& options, const std::vector<control::HostSlots>& hosts) {
+  const unsigned num_host_slots = hosts.empty() ? 1 : hosts.front().num_slots;
+  return options.num_slots.value_or(std::max(1U, num_host_slots / std::max(1U, options.population.value_or(1))));
+}
+
+runtime::JoinPath path_of(const WorkerCommandOptions& options) {
+  runtime::JoinPath path;
+  path.is_own = options.join == runtime::kOwnChannel;
+  if (path.is_own) return path;
+  std::error_code error;
+  if (options.join.find('/') != std::string::npos || fs::is_directory(options.join, error)) {
+    const auto colon = options.join.find(':');
+    const bool is_remote = colon != std::string::npos && options.join.find('/') > colon;
+    if (!is_remote) path.run_dir = fs::absolute(options.join).lexically_normal().string();
+  }
+  path.relay = path.run_dir.empty() ? relay_command(options.join, support::own_program()) : relay_to_job(path.run_dir);
+  return path;
+}
+
+runtime::JoinPlan plan_of(const WorkerCommandOptions& options, const std::vector<control::HostSlots>& hosts,
+                          const Program* program) {
   runtime::JoinPlan plan;
   if (program != nullptr) {
     plan.args_before = program->args_before;
@@ -103,44 +129,70 @@ runtime::JoinPlan plan_of(const WorkerCommandOptions& options, const Program* pr
   }
   plan.program = support::own_program();
   plan.target = options.join;
-  std::error_code error;
-  if (options.join.find('/') != std::string::npos || fs::is_directory(options.join, error)) {
-    const auto colon = options.join.find(':');
-    const bool is_remote = colon != std::string::npos && options.join.find('/') > colon;
-    if (!is_remote) plan.run_dir = fs::absolute(options.join).lexically_normal().string();
-  }
-  plan.relay = plan.run_dir.empty() ? relay_command(options.join, plan.program) : relay_to_job(plan);
+  plan.path = path_of(options);
   plan.population = options.population.value_or(1);
-  plan.slots_per_worker = options.num_slots.value_or(1);
+  plan.slots_per_worker = slots_of(options, hosts);
+  plan.is_in_slurm_job = std::getenv("SLURM_JOB_ID") != nullptr;
   plan.rank_options = isolation_arguments(options.isolation);
-  if (!options.hosts.empty())
-    plan.hosts = control::parse_host_slots(options.hosts);
-  else if (!options.population)
-    take_allocation(plan, options);
   plan.drover_version = version();
+  plan.mpi_version = transport::mpi_version();
   plan.host = control::host_name();
   plan.patience = options.patience;
   plan.say = say;
   return plan;
 }
 
-/// Copies what one side says to the other; false at its end.
-bool copy(int from, int to) {
-  std::array<char, 65536> buffer{};
-  const ssize_t num = ::read(from, buffer.data(), buffer.size());
-  if (num < 0) return errno == EINTR || errno == EAGAIN;
-  for (ssize_t done = 0; done < num;) {
-    const ssize_t written = ::write(to, buffer.data() + done, static_cast<std::size_t>(num - done));
-    if (written < 0 && errno == EAGAIN) {
-      pollfd polled{to, POLLOUT, 0};
-      ::poll(&polled, 1, -1);
-    } else if (written < 0 && errno != EINTR) {
-      return false;
-    } else if (written > 0) {
-      done += written;
-    }
-  }
-  return num > 0;
+/// A call of `drover worker` that says the same of one host, or none.
+std::vector<std::string> worker_command(const WorkerCommandOptions& options, const std::string& join,
+                                        const std::string& host, unsigned num_slots, const Program* program) {
+  std::vector<std::string> command = own_command(program);
+  command.insert(command.end(), {"worker", "--join", join, "--population",
+                                 std::to_string(options.population.value_or(1)), "--slots", std::to_string(num_slots)});
+  if (!host.empty()) command.insert(command.end(), {"--hosts", host});
+  if (!host.empty()) command.insert(command.end(), {"--patience", support::exact_duration(options.patience)});
+  if (!host.empty() && options.rejoin) command.emplace_back("--rejoin");
+  const std::vector<std::string> isolation = isolation_arguments(options.isolation);
+  command.insert(command.end(), isolation.begin(), isolation.end());
+  if (program != nullptr) command.insert(command.end(), program->args_after.begin(), program->args_after.end());
+  return command;
+}
+
+/// A group on another host.
+runtime::JoinEnd carry(const WorkerCommandOptions& options, const std::vector<control::HostSlots>& hosts,
+                       const Program* program) {
+  const std::string& host = hosts.front().host;
+  const std::vector<std::string> there =
+      worker_command(options, runtime::kOwnChannel, "", slots_of(options, hosts), program);
+  std::string reason;
+  const int status = runtime::carry({path_of(options), runtime::command_on(host, there, runtime::kProbeLimit)}, reason);
+  runtime::JoinEnd end;
+  if (status == 0) return end;
+  const int code = WIFEXITED(status) ? WEXITSTATUS(status) : kInternalFailure;
+  const bool is_lost = code == runtime::kGroupLost || code == runtime::kNoMasterMet || code == runtime::kGroupFailed;
+  end.how = is_lost ? runtime::JoinEnd::How::lost : runtime::JoinEnd::How::refused;
+  end.has_joined = code == runtime::kGroupLost;
+  end.has_met_master = code != runtime::kNoMasterMet;
+  end.reason = "the group of " + host + " has ended (" + runtime::describe_wait_status(status) + ")";
+  if (!end.has_met_master)
+    end.reason = "no master answered at '" + options.join + "'" + (reason.empty() ? "" : ": " + reason);
+  return end;
+}
+
+/// One group a host: each is to be lost alone.
+int run_on_each(const WorkerCommandOptions& options, const std::vector<control::HostSlots>& hosts,
+                const Program* program) {
+  std::vector<std::vector<std::string>> commands;
+  for (const control::HostSlots& host : hosts)
+    commands.push_back(worker_command(options, options.join, host.host, slots_of(options, {host}), program));
+  const std::vector<int> statuses = runtime::run_side_by_side(commands);
+  return std::all_of(statuses.begin(), statuses.end(), [](int status) { return status == 0; }) ? 0 : kInternalFailure;
+}
+
+/// What the one who started this process is told of a group that is lost.
+int status_of_loss(const WorkerCommandOptions& options, const runtime::JoinEnd& end) {
+  if (options.join != runtime::kOwnChannel) return kInternalFailure;
+  if (!end.has_met_master) return runtime::kNoMasterMet;
+  return end.has_joined ? runtime::kGroupLost : runtime::kGroupFailed;
 }
 
 }  // namespace
@@ -151,16 +203,17 @@ CLI::App* declare_worker_command(CLI::App& app, WorkerCommandOptions& options) {
       ->required()
       ->envname("DROVER_JOIN_RUN")
       ->type_name("RUN|HOST");
-  worker->add_option("-n,--population", options.population, "Worker ranks of the group")
-      ->default_str("1, or one on each node of a Slurm job")
+  worker->add_option("-n,--population", options.population, "Worker ranks on each host")
+      ->default_str("1; and in a Slurm job, on each of its nodes")
       ->check(CLI::Range(1U, kMostPopulation));
   declare_isolation(*worker, options.isolation);
   worker->add_option("--slots", options.num_slots, "Commands at once on each worker rank")
-      ->default_str("1, or the CPUs of each node of a Slurm job")
+      ->default_str("a share of the host's slots, in a Slurm job of the node's CPUs; else 1")
       ->check(CLI::Range(1U, kMostPopulation));
   worker
       ->add_option("--hosts", options.hosts,
-                   "Where to start them, as a:8,b:8; default: on this machine, or on the nodes of the Slurm job")
+                   "Where to start them, a group each with so many slots, as a:8,b:8; default: on this machine, or on\n"
+                   "the nodes of the Slurm job")
       ->type_name("HOSTS");
   worker
       ->add_option_function<std::string>(
@@ -185,12 +238,19 @@ CLI::App* declare_worker_command(CLI::App& app, WorkerCommandOptions& options) {
 int run_worker_command(const WorkerCommandOptions& options, const Program* program) {
   if (!options.log_level.empty() && ::setenv(kLogLevelVariable, options.log_level.c_str(), 1) < 0)
     throw system_error("cannot set the environment", errno);
+  ::signal(SIGPIPE, SIG_IGN);  // whoever listened to this process may have gone before it
+  const std::vector<control::HostSlots> hosts = hosts_of(options);
+  if (hosts.size() > 1) return run_on_each(options, hosts, program);
+  const bool is_elsewhere = !hosts.empty() && !is_here(hosts.front().host);
+  const core::Time begun = runtime::now();
   for (int num_failures = 0;;) {
-    const runtime::JoinEnd end = runtime::join(plan_of(options, program));  // the master may have moved
+    const runtime::JoinEnd end =  // the master may have moved
+        is_elsewhere ? carry(options, hosts, program) : runtime::join(plan_of(options, hosts, program));
+    const bool may_come = is_elsewhere && !end.has_met_master && runtime::now() - begun < options.patience;
     num_failures = end.has_joined ? 0 : num_failures + 1;
     switch (end.how) {
       case runtime::JoinEnd::How::left:
-        say("the group has left");
+        if (!is_elsewhere) say("the group has left");
         return 0;
       case runtime::JoinEnd::How::stopped:
         return 0;
@@ -199,7 +259,7 @@ int run_worker_command(const WorkerCommandOptions& options, const Program* progr
         return kInternalFailure;
       case runtime::JoinEnd::How::lost:
         say(end.reason);
-        if (!options.rejoin || num_failures >= kMostFailures) return kInternalFailure;
+        if (!may_come && (!options.rejoin || num_failures >= kMostFailures)) return status_of_loss(options, end);
         std::this_thread::sleep_for(kRejoinPause);
         break;
     }
@@ -216,19 +276,7 @@ int run_relay_command(const RelayCommandOptions& options) {
   ::signal(SIGPIPE, SIG_IGN);
   control::Connected connected = control::connect_to(options.run);
   if (!connected.socket) throw system_error("no master answers in '" + options.run + "'", connected.error);
-  const int socket = connected.socket.get();
-  bool is_asking = true;  // and when all is asked, the answers are still to come
-  while (true) {
-    std::array<pollfd, 3> polled{
-        {{is_asking ? STDIN_FILENO : -1, POLLIN, 0}, {socket, POLLIN, 0}, {STDOUT_FILENO, 0, 0}}};
-    if (::poll(polled.data(), polled.size(), -1) < 0 && errno != EINTR) return kInternalFailure;
-    if (polled[0].revents != 0 && !copy(STDIN_FILENO, socket)) {
-      is_asking = false;
-      ::shutdown(socket, SHUT_WR);
-    }
-    if (polled[1].revents != 0 && !copy(socket, STDOUT_FILENO)) return 0;
-    if (polled[2].revents != 0) return 0;  // nobody reads them
-  }
+  return runtime::pump(STDIN_FILENO, STDOUT_FILENO, connected.socket.get()) == 0 ? 0 : kInternalFailure;
 }
 
 }  // namespace drover::cli

@@ -60,6 +60,8 @@ struct ControlServer::Client {
   core::Time last_progress;
   std::map<RequestId, OpenRequest> open;
   bool is_known_to_handler = false;
+  bool is_adopted = false;
+  bool has_asked = false;  ///< something that was understood
   bool is_reading = true;
   bool has_ended = false;
   std::optional<core::Time> hang_up_at;
@@ -152,11 +154,24 @@ void ControlServer::admit(support::UniqueFd socket) {
     client->connection.send();
     return;
   }
+  add(std::move(client));
+}
+
+void ControlServer::add(std::unique_ptr<Client> client) {
   epoll_event event{};
   event.events = client->watched;
-  event.data.u64 = id.value;
+  event.data.u64 = client->id.value;
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, client->connection.fd(), &event) < 0) return;
+  const ClientId id = client->id;
   clients_.emplace(id, std::move(client));
+}
+
+ClientId ControlServer::adopt(support::UniqueFd socket) {
+  const ClientId id(++num_clients_ever_);
+  auto client = std::make_unique<Client>(id, std::move(socket), now_);
+  client->is_adopted = true;
+  add(std::move(client));
+  return id;
 }
 
 /// Whether there is a place for one more: if need be, that of the client that has been of no use for longest.
@@ -164,7 +179,7 @@ bool ControlServer::make_room() {
   Client* idlest = nullptr;
   std::size_t num_staying = 0;
   for (const auto& [id, client] : clients_) {
-    if (client->has_ended) continue;
+    if (client->has_ended || client->is_adopted) continue;
     ++num_staying;
     const bool waits = !client->open.empty() && client->connection.num_unsent() == 0;
     if (!waits && (idlest == nullptr || client->last_progress < idlest->last_progress)) idlest = client.get();
@@ -248,6 +263,7 @@ void ControlServer::take_line(Client& client, std::string_view text) {
   try {
     RequestLine line = decode_request(text);
     number = line.id;
+    client.has_asked = true;
     if (client.open.size() >= kMostOpenRequests)
       throw ProtocolError(ErrorCode::too_many_requests,
                           std::to_string(client.open.size()) + " requests of this client are unanswered", "");
@@ -255,6 +271,7 @@ void ControlServer::take_line(Client& client, std::string_view text) {
     client.open[from.request].client_number = number;
     std::visit([&](auto&& request) { take(client, from, std::move(request)); }, std::move(line.request));
   } catch (ProtocolError& e) {
+    if (client.is_adopted && !client.has_asked) return;
     if (e.id() != 0) number = e.id();
     client.say(number, false, reply::Refused{e.code(), e.what(), e.expected()});
   }

@@ -59,6 +59,10 @@ class ControlServer {
   /// Readable when poll() has something to do.
   [[nodiscard]] int fd() const { return epoll_.get(); }
 
+  /// Serves a client at the other end of this stream socket, which the master itself has started: it needs no place
+  /// among the others, and what it says before its first request, a login's greeting say, is passed over.
+  ClientId adopt(support::UniqueFd socket);
+
   /// Takes in requests and sends replies, a bounded amount of each; to be called whenever fd() is
   /// readable, and a few times a second besides. `now` never decreases.
   void poll(core::Time now);
@@ -89,6 +93,7 @@ class ControlServer {
 
   void accept_clients();
   void admit(support::UniqueFd socket);
+  void add(std::unique_ptr<Client> client);
   [[nodiscard]] bool make_room();
   void serve(Client& client, std::uint32_t events);
   bool receive(Client& client);

@@ -96,11 +96,15 @@ struct Hello {
   std::string run_dir;
   std::string host;
   std::int32_t pid = 0;
-  /// What a group that wants to join gives its mpirun as --ompi-server; empty: no joining here (yet).
+  /// What a group that wants to join gives its mpirun as --ompi-server; empty: none can join, see `join_obstacle`.
   std::string name_server;
   /// No joining, but a group's own process may offer its host by request::JoinAnnounce: the master starts ranks there,
   /// by ssh, in the next MPI job.
   bool takes_hosts = false;
+  /// Why no group can join.
+  std::string join_obstacle;
+  /// The library and its version, which a group must have too.
+  std::string mpi_version;
 };
 
 struct Status {

@@ -112,6 +112,8 @@ void fields(Archive& archive, reply::Hello& reply) {
   archive.required("pid", reply.pid);
   archive.optional("name_server", reply.name_server);
   archive.optional("takes_hosts", reply.takes_hosts);
+  archive.optional("join_obstacle", reply.join_obstacle);
+  archive.optional("mpi_version", reply.mpi_version);
 }
 
 template <class Archive>

@@ -24,7 +24,7 @@ struct RequestRef {
   friend constexpr auto operator<=>(const RequestRef&, const RequestRef&) = default;
 };
 
-/// A machine, and how many ranks may run there.
+/// A machine, and how many commands may run there at once (of spawned ranks: how many there may be).
 struct HostSlots {
   std::string host;
   std::uint32_t num_slots = 1;
@@ -73,9 +73,9 @@ struct Close {};
 /// A further group. -> reply::Note any number of times, then reply::ScaleAdded once it works.
 struct ScaleAdd {
   std::vector<HostSlots> hosts;  ///< empty: here, or on free slots of the allocation
-  /// Number of ranks; 0 (only with `hosts`): all slots of the hosts.
+  /// Number of ranks, on each of the hosts if there are some; 0 (only with these): one.
   std::uint32_t population = 0;
-  /// Commands at once on each rank; 0: as the run has it.
+  /// Commands at once on each rank; 0: as the run has it, and on hosts, its share of their slots.
   std::uint32_t slots_per_worker = 0;
   WayIn via = WayIn::automatic;
 };

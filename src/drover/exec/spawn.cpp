@@ -83,9 +83,13 @@ Spawned spawn(const SpawnRequest& request) {
   Spawned spawned;
   support::UniqueFd child_stdout;
   support::UniqueFd child_stderr;
-  if (!make_output_pipe(spawned.stdout_fd, child_stdout) || !make_output_pipe(spawned.stderr_fd, child_stderr))
+  const bool has_stdout = request.stdout_fd >= 0;
+  const bool has_stderr = request.stderr_fd >= 0;
+  if ((!has_stdout && !make_output_pipe(spawned.stdout_fd, child_stdout)) ||
+      (!has_stderr && !make_output_pipe(spawned.stderr_fd, child_stderr)))
     return failure("pipe", errno);
-  Handover handover{&request, child_stdout.get(), child_stderr.get(), ::getpid()};
+  Handover handover{&request, has_stdout ? request.stdout_fd : child_stdout.get(),
+                    has_stderr ? request.stderr_fd : child_stderr.get(), ::getpid()};
   const pid_t pid = ::vfork();
   if (pid == 0) run_child(handover);
   if (pid < 0) return failure("fork", errno);

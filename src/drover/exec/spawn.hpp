@@ -24,15 +24,17 @@ struct SpawnRequest {
   char* const* envp = nullptr;
   const char* workdir = nullptr;  ///< null: this process's
   int stdin_fd = -1;
+  int stdout_fd = -1;          ///< -1: a pipe, of which the caller gets the other end
+  int stderr_fd = -1;          ///< the same
   int death_signal = SIGKILL;  ///< what it gets when the thread that called spawn() ends
 };
 
 struct Spawned {
   pid_t pid = -1;               ///< also the process group; -1: not started
-  support::UniqueFd stdout_fd;  ///< read end, non-blocking
-  support::UniqueFd stderr_fd;
-  int errno_value = 0;      ///< why it was not started
-  std::string failed_call;  ///< "pipe", "vfork", "chdir", "exec"
+  support::UniqueFd stdout_fd;  ///< read end, non-blocking; none when the request had one
+  support::UniqueFd stderr_fd;  ///< the same
+  int errno_value = 0;          ///< why it was not started
+  std::string failed_call;      ///< "pipe", "vfork", "chdir", "exec"
 };
 
 /// Starts it. The child has default signal dispositions and an empty signal mask, and gets

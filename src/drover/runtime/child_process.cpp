@@ -73,7 +73,9 @@ ChildProcess::ChildProcess(const Options& options) : end_grace_(options.end_grac
   exec::SpawnRequest request;
   for (const std::string& path : paths) request.candidates.push_back({path.c_str(), argv.data()});
   request.envp = envp.data();
-  request.stdin_fd = null.get();
+  request.stdin_fd = options.channel >= 0 ? options.channel : null.get();
+  request.stdout_fd = options.channel;
+  if (options.shares_errors) request.stderr_fd = STDERR_FILENO;
   request.death_signal = SIGTERM;
   exec::Spawned spawned = exec::spawn(request);
   if (spawned.pid < 0) throw system_error("cannot start '" + options.command.front() + "'", spawned.errno_value);

@@ -17,13 +17,15 @@ namespace drover::runtime {
 class ChildProcess {
  public:
   struct Options {
-    std::vector<std::string> command;                    ///< looked for in PATH
-    std::vector<std::string> unset;                      ///< beginnings of names of variables it is not to see
-    std::vector<std::string> env;                        ///< `NAME=value`, added or replaced
+    std::vector<std::string> command;  ///< looked for in PATH
+    std::vector<std::string> unset;    ///< beginnings of names of variables it is not to see
+    std::vector<std::string> env;      ///< `NAME=value`, added or replaced
+    int channel = -1;                  ///< its standard input and output; -1: no input, and the output is kept
+    bool shares_errors = false;        ///< its standard error is this process's, and not kept
     core::Duration end_grace = std::chrono::seconds(2);  ///< between SIGTERM and SIGKILL
   };
 
-  /// Starts it with no input and its output kept. Throws drover::Error when it cannot be started.
+  /// Starts it. Throws drover::Error when it cannot be started.
   explicit ChildProcess(const Options& options);
   ChildProcess(ChildProcess&&) noexcept = default;
   ChildProcess& operator=(ChildProcess&& other) noexcept;

@@ -54,9 +54,10 @@ void ControlDesk::on_gone(control::ClientId client) {
   std::erase_if(submissions_, [&](const auto& entry) { return entry.second.from.client == client; });
   std::erase_if(leavings_, [&](const Leaving& leaving) { return leaving.from.client == client; });
   std::erase_if(joined_, [&](const auto& entry) { return entry.second.client == client; });
+  launched_.erase(client);
   for (const Hiring& hiring : hirings_)
     if (hiring.from.client == client && hiring.is_joiner)
-      for (const RecruitId recruit : hiring.on_their_way) recruiter_.withdraw(recruit);
+      for (const RecruitId recruit : hiring.on_their_way) recruiter_.withdraw(recruit, now_);
   std::erase_if(hirings_, [&](const Hiring& hiring) { return hiring.from.client == client; });
 }
 
@@ -128,9 +129,13 @@ void ControlDesk::take(control::RequestRef from, const request::JoinAnnounce& re
                               options_.about.drover_version + ": install the same version on every host");
   if (host_offers_) return host_offers_->add(from, {request.host, request.population});
   try {
-    const RecruitId recruit = recruiter_.announce(
-        {request.host, request.drover_version, request.pid, request.population, request.slots_per_worker}, now_);
+    const auto launched = launched_.find(from.client);
+    const RecruitId recruit =
+        recruiter_.announce({request.host, request.drover_version, request.population, request.slots_per_worker},
+                            launched != launched_.end() ? std::optional(launched->second) : std::nullopt, now_);
     hirings_.push_back({from, true, {recruit}, {}, {}, "", false});
+  } catch (const UsageError& e) {
+    server_.refuse(from, ErrorCode::impossible, e.what());
   } catch (const Error& e) {
     server_.refuse(from, ErrorCode::failed, e.what());
   }
@@ -224,6 +229,10 @@ void ControlDesk::on_failed(RecruitId recruit, const std::string& reason) {
     hiring.failures += (hiring.failures.empty() ? "" : "; ") + reason;
     settle(hiring);
   }
+}
+
+void ControlDesk::on_launched(RecruitId recruit, support::UniqueFd channel) {
+  launched_[server_.adopt(std::move(channel))] = recruit;
 }
 
 /// A group may be both: asked for by one client and announced by its own launcher, another.

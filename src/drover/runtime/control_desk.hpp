@@ -51,6 +51,7 @@ class ControlDesk final : public control::RequestHandler, public Observer {
   // What comes of groups.
   void on_note(RecruitId recruit, const std::string& text);
   void on_failed(RecruitId recruit, const std::string& reason);
+  void on_launched(RecruitId recruit, support::UniqueFd channel);
   void on_accepting(RecruitId recruit, const std::string& port);
   void on_arrived(RecruitId recruit, core::GroupId group);
 
@@ -151,6 +152,7 @@ class ControlDesk final : public control::RequestHandler, public Observer {
   std::map<core::WorkerId, std::string> hosts_;
   std::vector<Hiring> hirings_;
   std::vector<Leaving> leavings_;
+  std::map<control::ClientId, RecruitId> launched_;  ///< by the recruiter: each speaks for a group that was asked for
   std::map<core::GroupId, control::RequestRef> joined_;  ///< told when their group ends
   std::optional<HostOffers> host_offers_;
 };

@@ -14,9 +14,6 @@ namespace drover::runtime {
 /// Hosts that take longer to answer than this are not usable.
 inline constexpr core::Duration kProbeLimit = std::chrono::seconds(10);
 
-/// Whether a remote agent is ssh, which takes `--` before a host, and not another program.
-[[nodiscard]] bool is_ssh(const std::vector<std::string>& agent);
-
 /// A host that cannot be used.
 struct HostFault {
   std::string host;

@@ -1,28 +1,22 @@
 #include "drover/runtime/joiner.hpp"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
-#include <cerrno>
 #include <csignal>
 #include <cstdlib>
-#include <cstring>
 #include <memory>
 #include <optional>
+#include <utility>
 
-#include "drover/control/connection.hpp"
-#include "drover/control/control_socket.hpp"
 #include "drover/control/protocol.hpp"
 #include "drover/runtime/abstract_socket.hpp"
 #include "drover/runtime/child_process.hpp"
 #include "drover/runtime/clock.hpp"
 #include "drover/runtime/launcher.hpp"
+#include "drover/runtime/orphans.hpp"
 #include "drover/runtime/signal_inbox.hpp"
 #include "drover/support/duration.hpp"
 #include "drover/support/error.hpp"
@@ -46,116 +40,6 @@ constexpr std::size_t kMostPortBytes = 4096;
 constexpr std::uint64_t kHello = 1;
 constexpr std::uint64_t kAnnounce = 2;
 constexpr std::uint64_t kDrain = 3;
-
-/// A control channel to the master, direct or through a relay.
-class Channel {
- public:
-  /// Null when nobody answers (yet), and then `reason` says why.
-  static std::unique_ptr<Channel> open(const JoinPlan& plan, std::string& reason);
-  ~Channel();
-
-  [[nodiscard]] int fd() const { return connection_.fd(); }
-  void send(std::uint64_t id, control::AnyRequest request);
-  /// The next reply that has come.
-  [[nodiscard]] std::optional<control::ReplyLine> next();
-  /// Waits for one, unless a signal comes.
-  [[nodiscard]] std::optional<control::ReplyLine> wait(core::Duration limit, const SignalInbox& signals);
-  [[nodiscard]] bool is_gone() const { return connection_.has_ended() || connection_.is_broken(); }
-  /// What the relay said last.
-  [[nodiscard]] std::string complaint();
-
- private:
-  Channel(support::UniqueFd socket, pid_t relay, support::UniqueFd complaints)
-      : connection_(std::move(socket)), relay_(relay), complaints_(std::move(complaints)) {}
-  void end_relay();
-
-  control::Connection connection_;
-  pid_t relay_ = -1;
-  support::UniqueFd complaints_;  ///< standard error of the relay
-};
-
-std::unique_ptr<Channel> Channel::open(const JoinPlan& plan, std::string& reason) {
-  if (plan.relay.empty()) {
-    control::Connected connected = control::connect_to(plan.run_dir);
-    if (connected.socket) return std::unique_ptr<Channel>(new Channel(std::move(connected.socket), -1, {}));
-    reason = std::strerror(connected.error);
-    return nullptr;
-  }
-  std::array<int, 2> ends{};
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) < 0)
-    throw system_error("cannot open a channel to the relay", errno);
-  support::UniqueFd mine(ends[0]);
-  const support::UniqueFd theirs(ends[1]);
-  if (::pipe2(ends.data(), O_CLOEXEC) < 0) throw system_error("cannot open a channel to the relay", errno);
-  support::UniqueFd complaints(ends[0]);
-  const support::UniqueFd complaining(ends[1]);
-  std::vector<char*> argv;
-  for (const std::string& word : plan.relay) argv.push_back(const_cast<char*>(word.c_str()));  // exec's signature
-  argv.push_back(nullptr);
-  const pid_t pid = ::fork();
-  if (pid < 0) throw system_error("cannot start the relay", errno);
-  if (pid == 0) {
-    ::dup2(theirs.get(), STDIN_FILENO);
-    ::dup2(theirs.get(), STDOUT_FILENO);
-    ::dup2(complaining.get(), STDERR_FILENO);
-    sigset_t none;
-    sigemptyset(&none);
-    ::sigprocmask(SIG_SETMASK, &none, nullptr);
-    ::execvp(argv[0], argv.data());
-    ::_exit(127);
-  }
-  return std::unique_ptr<Channel>(new Channel(std::move(mine), pid, std::move(complaints)));
-}
-
-Channel::~Channel() {
-  end_relay();
-}
-
-void Channel::end_relay() {
-  if (relay_ < 0) return;
-  ::kill(relay_, SIGTERM);
-  while (::waitpid(relay_, nullptr, 0) < 0 && errno == EINTR) {
-  }
-  relay_ = -1;
-}
-
-/// Its last line tells the most: ssh begins with warnings. It has ended, or is ended here, and so has
-/// said all.
-std::string Channel::complaint() {
-  if (!complaints_) return "";
-  end_relay();
-  ::fcntl(complaints_.get(), F_SETFL, O_NONBLOCK);
-  std::string text;
-  std::array<char, 4096> buffer{};
-  for (ssize_t num = 0; (num = ::read(complaints_.get(), buffer.data(), buffer.size())) > 0;)
-    text.assign(buffer.data(), static_cast<std::size_t>(num));
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
-  return text.substr(text.rfind('\n') + 1);
-}
-
-void Channel::send(std::uint64_t id, control::AnyRequest request) {
-  connection_.enqueue(control::encode(control::RequestLine{id, std::move(request)}));
-  connection_.send();
-}
-
-std::optional<control::ReplyLine> Channel::next() {
-  connection_.send();
-  while (true) {
-    if (const auto line = connection_.next_line()) return control::decode_reply(*line);
-    if (!connection_.receive()) return std::nullopt;
-  }
-}
-
-std::optional<control::ReplyLine> Channel::wait(core::Duration limit, const SignalInbox& signals) {
-  const core::Time deadline = now() + limit;
-  while (now() < deadline && !is_gone()) {
-    if (auto line = next()) return line;
-    std::array<pollfd, 2> polled{{{fd(), POLLIN, 0}, {signals.fd(), POLLIN, 0}}};
-    ::poll(polled.data(), polled.size(), 100);
-    if (polled[1].revents != 0) break;
-  }
-  return std::nullopt;
-}
 
 /// The socket on which rank 0 asks for the port.
 class RankDoor {
@@ -204,6 +88,7 @@ class Joiner {
   template <class Other>
   void take(const Other&) {}
   void take_signals();
+  void leave();
   void judge_channel(core::Time now);
   void find_next_master();
   void judge_ranks(core::Time now);
@@ -212,7 +97,7 @@ class Joiner {
 
   const JoinPlan& plan_;
   SignalInbox signals_{SIGTERM, SIGINT, SIGHUP, SIGUSR1};
-  std::unique_ptr<Channel> channel_;
+  std::unique_ptr<JoinChannel> channel_;
   reply::Hello master_;
   RankDoor door_;
   MpirunCommand command_;
@@ -220,16 +105,18 @@ class Joiner {
   std::optional<core::GroupId> group_;
   bool is_announced_ = false;
   bool has_joined_ = false;
-  bool is_host_offered_ = false;  ///< the master starts the ranks, not we
-  bool is_left_behind_ = false;   ///< by a master that would be offered the host again
-  bool is_let_go_ = false;        ///< by the master: it left, or the run has ended
-  int num_signals_ = 0;
+  bool is_host_offered_ = false;    ///< the master starts the ranks, not we
+  bool is_left_behind_ = false;     ///< by a master that would be offered the host again
+  bool is_let_go_ = false;          ///< by the master: it left, or the run has ended
+  int num_signals_ = 0;             ///< to leave
+  bool is_asked_to_leave_ = false;  ///< by whoever carries the channel
   std::optional<core::Time> gone_since_;
   std::optional<core::Time> ended_since_;
   std::optional<JoinEnd> end_;
 };
 
 JoinEnd Joiner::run() {
+  adopt_orphans();
   const std::optional<reply::Hello> about = find_master(plan_.patience);
   if (!about) return *end_;
   master_ = *about;
@@ -240,8 +127,11 @@ JoinEnd Joiner::run() {
   else
     start_ranks(master_.name_server);
   while (!end_) serve();
+  channel_.reset();
   mpirun_.reset();
+  end_children();
   end_->has_joined = has_joined_;
+  end_->has_met_master = true;
   return *end_;
 }
 
@@ -250,8 +140,10 @@ std::string Joiner::obstacle() const {
   if (master_.drover_version != plan_.drover_version)
     return "the master runs drover " + master_.drover_version + ", this is " + plan_.drover_version +
            ": install the same version on every host";
+  if (master_.mpi_version != plan_.mpi_version)
+    return "the master has " + master_.mpi_version + ", this host " + plan_.mpi_version;
   if (master_.name_server.empty() && !master_.takes_hosts)
-    return "no group can join this run: its mpirun knows no ompi-server";
+    return "no group can join this run: " + master_.join_obstacle;
   return "";
 }
 
@@ -262,6 +154,7 @@ std::optional<reply::Hello> Joiner::find_master(core::Duration patience) {
     std::string reason;
     if (auto about = greet(reason)) return about;
     take_signals();
+    if (!end_ && plan_.path.is_own) end(JoinEnd::How::lost, "the master does not answer");  // there is no other way
     if (end_) break;
     const std::string because = reason.empty() ? "" : ": " + reason;
     if (now() >= deadline)
@@ -278,10 +171,10 @@ std::optional<reply::Hello> Joiner::find_master(core::Duration patience) {
 
 /// Opens the channel and asks who is there; none when nobody answers, or nobody who wants a group.
 std::optional<reply::Hello> Joiner::greet(std::string& reason) {
-  channel_ = Channel::open(plan_, reason);
+  channel_ = JoinChannel::open(plan_.path, reason);
   if (!channel_) return std::nullopt;
   channel_->send(kHello, request::Hello{});
-  const auto answer = channel_->wait(kAnswerLimit, signals_);
+  const auto answer = channel_->wait(plan_.path.is_own ? plan_.patience : kAnswerLimit, signals_);
   if (!answer) {
     reason = channel_->complaint();
     return std::nullopt;
@@ -303,8 +196,6 @@ bool Joiner::is_same_master() {
 void Joiner::start_ranks(const std::string& name_server) {
   GroupLaunch launch;
   launch.population = plan_.population;
-  for (const control::HostSlots& host : plan_.hosts)
-    launch.hosts.push_back(host.host + ":" + std::to_string(host.num_slots));
   launch.program = plan_.program;
   launch.args = plan_.args_before;
   launch.args.insert(launch.args.end(), {"worker-rank", "--slots", std::to_string(plan_.slots_per_worker)});
@@ -381,16 +272,21 @@ void Joiner::take(const reply::Refused& refused) {
 }
 
 void Joiner::take_signals() {
-  while (signals_.next()) {
-    ++num_signals_;
-    if (group_ && channel_ && !channel_->is_gone() && num_signals_ <= 2) {
-      plan_.say(num_signals_ == 1 ? "leaving once what runs has ended" : "leaving now");
-      request::Drain drain{*group_, num_signals_ > 1, false};
-      if (is_host_offered_) drain.target = control::HostName{plan_.host};
-      channel_->send(kDrain, drain);
-    } else {
-      end(JoinEnd::How::stopped, "");
-    }
+  while (signals_.next()) leave();
+  const bool is_asked = channel_ && channel_->is_half_closed() && !channel_->is_gone() && !is_let_go_;
+  if (is_asked && !std::exchange(is_asked_to_leave_, true)) leave();
+}
+
+/// Asked once, the group finishes what it executes; a second time, it hands that back.
+void Joiner::leave() {
+  ++num_signals_;
+  if (group_ && channel_ && !channel_->is_gone() && num_signals_ <= 2) {
+    plan_.say(num_signals_ == 1 ? "leaving once what runs has ended" : "leaving now");
+    request::Drain drain{*group_, num_signals_ > 1, false};
+    if (is_host_offered_) drain.target = control::HostName{plan_.host};
+    channel_->send(kDrain, drain);
+  } else {
+    end(JoinEnd::How::stopped, "");
   }
 }
 
@@ -401,7 +297,8 @@ void Joiner::judge_channel(core::Time now) {
     return;
   }
   if (is_let_go_ || (channel_ && !channel_->is_gone())) return;
-  if (!group_) return end(JoinEnd::How::lost, "the master is gone");
+  // Whoever carried it started this group, and must find nothing left of it.
+  if (!group_ || plan_.path.is_own) return end(JoinEnd::How::lost, "the master is gone");
   if (!gone_since_) {
     gone_since_ = now;
     channel_.reset();
@@ -444,7 +341,7 @@ void Joiner::judge_ranks(core::Time now) {
 
 void Joiner::wait() {
   std::vector<pollfd> polled{{signals_.fd(), POLLIN, 0}};
-  if (channel_ && !channel_->is_gone()) polled.push_back({channel_->fd(), POLLIN, 0});
+  if (channel_ && !channel_->is_gone()) polled.push_back({channel_->fd(), channel_->events(), 0});
   if (!is_announced_) polled.push_back({door_.fd(), POLLIN, 0});
   if (mpirun_ && !mpirun_->has_ended())
     for (const int fd : mpirun_->fds())

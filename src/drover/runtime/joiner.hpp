@@ -3,8 +3,10 @@
 //   find the master -> start the group's own mpirun -> its ranks are ready -> announce them -> hand them
 //   the port that the master answers with -> stay until they have ended
 //
-// The ranks find this process by a socket whose name is in their environment; it talks to the master on
-// the control channel, directly or through a relay (`drover relay`, by ssh) on the master's host.
+// All are on this host: with Open MPI 4.1, a joining job with ranks on another host than its mpirun's ends the job that
+// it joins. The ranks find this process by a socket whose name is in their environment; it talks to the master on the
+// control channel (join_channel.hpp). When that closes, or its other side says that it will say no more, the group
+// leaves.
 #pragma once
 
 #include <chrono>
@@ -15,27 +17,28 @@
 
 #include "drover/control/requests.hpp"
 #include "drover/core/task.hpp"
+#include "drover/runtime/join_channel.hpp"
 
 namespace drover::runtime {
 
 /// Environment variable with the name of the socket that a joining rank asks for the port.
 inline constexpr const char* kJoinVariable = "DROVER_JOIN";
 
+/// What `drover worker --join` is told instead of a run: its standard input and output are the control channel.
+inline constexpr const char* kOwnChannel = "-";
+
 struct JoinPlan {
   std::string target;  ///< what follows, as a person would call it
-  /// Run directory on this machine; else how to reach a relay: a command whose standard input and
-  /// output are the control channel.
-  std::string run_dir;
-  std::vector<std::string> relay;
+  JoinPath path;
   std::uint32_t population = 1;
   std::uint32_t slots_per_worker = 1;
-  std::vector<control::HostSlots> hosts;  ///< empty: this machine
-  bool is_in_slurm_job = false;           ///< of which the hosts are nodes
+  bool is_in_slurm_job = false;
   std::string program;                    ///< absolute
   std::vector<std::string> args_before;   ///< around the arguments of its ranks
   std::vector<std::string> rank_options;  ///< theirs, beside the slots
   std::vector<std::string> args_after;
   std::string drover_version;
+  std::string mpi_version;
   std::string host;  ///< this machine's name, for the master to show
   /// How long to wait for a master that does not answer yet.
   core::Duration patience = std::chrono::seconds(30);
@@ -52,7 +55,8 @@ struct JoinEnd {
   };
   How how = How::left;
   std::string reason;
-  bool has_joined = false;  ///< it was part of the run before
+  bool has_joined = false;      ///< it was part of the run before
+  bool has_met_master = false;  ///< one has answered
 };
 
 /// Joins and serves. SIGTERM, SIGINT and SIGUSR1 have the group drained, a second one ended. The calling process

@@ -29,12 +29,17 @@ const std::vector<std::string> kProtection5{"--with-ft",
                                             "btl_sm_single_copy_mechanism",
                                             "none"};
 
+/// Open MPI 4: whatever allocation or default host file there is, all ranks are on mpirun's own host. A job of ranks on
+/// several hosts can neither join another nor be joined.
+const std::vector<std::string> kOwnHostOnly{
+    "--mca", "plm", "isolated", "--mca", "ras", "^slurm,tm,lsf,gridengine,alps", "--mca", "orte_default_hostfile",
+    "none"};
+
 /// In a job of Slurm's: what a task starts by srun itself must not wait for our daemons to end, and when
 /// Slurm ends the job, the ranks have a while to hand back what they hold.
 std::vector<std::string> slurm_options(bool is_open_mpi_5) {
-  const std::string daemon_args = "--overlap --cpu-bind=none";
-  if (is_open_mpi_5) return {"--prtemca", "plm_slurm_args", daemon_args};
-  return {"--mca", "odls_base_sigkill_timeout", "6", "--mca", "plm_slurm_args", daemon_args};
+  if (is_open_mpi_5) return {"--prtemca", "plm_slurm_args", "--overlap --cpu-bind=none"};
+  return {"--mca", "odls_base_sigkill_timeout", "6"};
 }
 
 const std::vector<std::string> kCommon{"--bind-to", "none", "--mca", "pml", "ob1"};
@@ -96,6 +101,7 @@ MpirunCommand mpirun_command(const FarmLaunch& launch) {
   MpirunCommand mpirun{{"mpirun", "--allow-run-as-root"}, {}};
   append(mpirun.words, launch.is_open_mpi_5 ? kProtection5 : kProtection4);
   append(mpirun.words, kCommon);
+  if (!launch.is_open_mpi_5) append(mpirun.words, kOwnHostOnly);
   if (launch.is_in_slurm_job) append(mpirun.words, slurm_options(launch.is_open_mpi_5));
   if (!launch.ompi_server.empty()) append(mpirun.words, {"--ompi-server", launch.ompi_server});
   append_programs(mpirun, launch);
@@ -104,12 +110,12 @@ MpirunCommand mpirun_command(const FarmLaunch& launch) {
 
 MpirunCommand mpirun_command(const GroupLaunch& launch) {
   MpirunCommand mpirun{{"mpirun", "-n", std::to_string(launch.population), "--allow-run-as-root"}, {}};
-  if (!launch.hosts.empty()) append(mpirun.words, {"--host", joined(launch.hosts)});
   append(mpirun.words, kProtection4);
   append(mpirun.words, kCommon);
+  append(mpirun.words, kOwnHostOnly);
   if (launch.is_in_slurm_job) append(mpirun.words, slurm_options(false));
   append(mpirun.words, {"--ompi-server", launch.ompi_server});
-  append_program(mpirun, launch.hosts.empty(), launch.program, launch.args);
+  append_program(mpirun, true, launch.program, launch.args);
   return mpirun;
 }
 

@@ -22,11 +22,11 @@ struct HostLaunch {
   std::vector<std::string> args;  ///< of the program there, without its name
 };
 
-/// A master on this machine, and workers here or on several hosts.
+/// A master on this machine, and workers here; with Open MPI 5 also on others, which cannot come by themselves.
 struct FarmLaunch {
   unsigned num_workers = 1;       ///< on this machine, when no hosts are given
   std::vector<std::string> args;  ///< of the program, without its name, when no hosts are given
-  /// The first is this machine; empty: it is the only one.
+  /// Open MPI 5: the first is this machine; empty: it is the only one.
   std::vector<HostLaunch> hosts;
   std::string program;  ///< absolute
   bool is_open_mpi_5 = false;
@@ -39,10 +39,9 @@ struct FarmLaunch {
 /// the program is one of mpirun's. Throws drover::Error.
 [[nodiscard]] MpirunCommand mpirun_command(const FarmLaunch& launch);
 
-/// Workers with a launcher of their own, which join a master. One unit of loss: a launch a host.
+/// Workers of this host with a launcher of their own, which join a master. One unit of loss.
 struct GroupLaunch {
   unsigned population = 1;
-  std::vector<std::string> hosts;  ///< `host` or `host:slots`; empty: this machine
   std::string program;
   std::vector<std::string> args;
   std::string ompi_server;  ///< the one that the master's mpirun knows

@@ -29,8 +29,6 @@ constexpr core::Duration kLongestTurn = 200ms;
 /// A message waits for a look no longer than this, nor than this part of the work that workers have in hand.
 constexpr core::Duration kMostSlack = 5ms;
 constexpr core::Duration::rep kWorkParts = 8;
-/// How long attempts may go on executing once the run is to move to a new MPI job.
-constexpr core::Duration kRolloverPatience = 30s;
 /// How long workers may take to leave, beyond what ending their commands takes.
 constexpr core::Duration kLeaveGrace = 2s;
 
@@ -50,6 +48,7 @@ RunEnd MasterLoop::run() {
       handle(core::event::GroupFormed{core::GroupSource::world, options_.num_world_workers, ""});
     first_late_worker_ = scheduler_.next_worker();
     if (options_.time_end) handle(core::event::TimeLimited{*options_.time_end});
+    ask_for_hosts();
     while (scheduler_.phase() != core::Scheduler::Phase::closed) {
       turn();
       if (scheduler_.phase() != core::Scheduler::Phase::closed) wait();
@@ -232,61 +231,6 @@ void MasterLoop::take_calls() {
   }
 }
 
-// --- groups -----------------------------------------------------------------------------------
-
-void MasterLoop::take_recruits() {
-  for (Recruitment& recruitment : ports_.recruiter.poll(now_)) {
-    was_active_ = true;
-    std::visit([this](auto& r) { take(r); }, recruitment);
-  }
-}
-
-void MasterLoop::take(recruit::Note& note) {
-  spdlog::info("group to come {}: {}", note.id.value, note.text);
-  ports_.desk.on_note(note.id, note.text);
-}
-
-void MasterLoop::take(recruit::Failed& failed) {
-  if (roll_over_if_needed(ports_.recruiter.rollover_reason()))
-    failed.reason += "; the run now moves to a new MPI job: ask again in a moment";
-  spdlog::warn("group to come {}: {}", failed.id.value, failed.reason);
-  ports_.desk.on_failed(failed.id, failed.reason);
-  if (growths_.erase(failed.id) > 0) handle(core::event::GrowthFailed{std::move(failed.reason)});
-}
-
-/// What executes may finish; what does not in time is handed back, and costs its task nothing.
-bool MasterLoop::roll_over_if_needed(const std::string& reason) {
-  if (!options_.can_roll_over || reason.empty()) return false;
-  if (scheduler_.stop_reason()) return scheduler_.stop_reason() == core::StopReason::rollover;
-  spdlog::warn("moving to a new MPI job: {}", reason);
-  rollover_reason_ = reason;
-  handle(core::event::StopRequested{core::StopReason::rollover, false, now_ + kRolloverPatience});
-  return scheduler_.stop_reason() == core::StopReason::rollover;
-}
-
-/// A host that leaves in haste takes with it what still executes there; so do the others, for which there is no other
-/// MPI job before.
-void MasterLoop::judge_hosts() {
-  const HostOffers* offers = ports_.desk.host_offers();
-  if (offers == nullptr || !roll_over_if_needed(offers->rollover_reason(now_))) return;
-  if (offers->is_in_haste() && !std::exchange(is_hastened_, true)) stop(core::StopReason::rollover, true);
-}
-
-void MasterLoop::take(recruit::Accepting& accepting) {
-  ports_.desk.on_accepting(accepting.id, accepting.port);
-}
-
-void MasterLoop::take(recruit::Arrived& arrived) {
-  const core::GroupId group = scheduler_.next_group();
-  const core::WorkerId first = scheduler_.next_worker();
-  const auto population = static_cast<std::uint32_t>(arrived.link.num_members());
-  ports_.transport.add_group(std::move(arrived.link), first);
-  first_members_[group] = first;
-  growths_.erase(arrived.id);
-  ports_.desk.on_arrived(arrived.id, group);
-  handle(core::event::GroupFormed{arrived.source, population, std::move(arrived.hosts)});
-}
-
 /// Interrupted once, the run lets finish what executes; a second time, or told to terminate, it does not.
 /// SIGUSR1 is the word that its time is nearly up: what executes has until then.
 void MasterLoop::take_signals() {
@@ -315,11 +259,6 @@ void MasterLoop::judge_pressure() {
   const bool hold = ports_.results.pressure() == ResultSink::Pressure::hold_dispatch || num_unsafe_facts_ > kMostUnsafe;
   if (std::exchange(is_held_, hold) != hold) handle(core::event::HoldChanged{hold});
   if (ports_.results.is_reader_gone()) stop(core::StopReason::requested, true);
-}
-
-void MasterLoop::judge_prospects() {
-  const bool awaits = ports_.allocator != nullptr && ports_.allocator->may_bring_workers();
-  if (std::exchange(awaits_workers_, awaits) != awaits) handle(core::event::WorkersAwaited{awaits});
 }
 
 /// Losing the last worker is not the end, but nobody should wait without knowing it.
@@ -408,28 +347,6 @@ void MasterLoop::perform(const core::command::Forget& command) {
   links_.erase(command.worker);
   processes_.forget(command.worker);
   // A worker that was merely frozen is fenced when it speaks again: its address stays known.
-}
-
-void MasterLoop::perform(const core::command::ReleaseGroup& command) {
-  const auto found = first_members_.find(command.group);
-  if (found == first_members_.end()) return;  // the world's connection is MPI's own
-  // A lost member may be frozen, and speak again: it is heard, and told to leave. And Open MPI 4.1 gives
-  // the number of a freed communicator to the next one, which then gets what the old one's members
-  // send: it crashed on that.
-  if (command.how == core::GroupEnd::lost) return;
-  ports_.transport.release_group(found->second);
-  ports_.recruiter.note_release(now_);
-  first_members_.erase(found);
-}
-
-void MasterLoop::perform(const core::command::Grow& command) {
-  control::request::ScaleAdd request;
-  request.population = command.population;
-  try {
-    for (const RecruitId id : ports_.recruiter.ask(request, now_)) growths_.insert(id);
-  } catch (const Error& e) {
-    handle(core::event::GrowthFailed{e.what()});
-  }
 }
 
 void MasterLoop::perform(const core::command::Fence& command) {

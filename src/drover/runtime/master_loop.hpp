@@ -5,6 +5,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -41,6 +42,13 @@ struct MasterOptions {
   std::uint64_t output_window = 1U << 20;
   /// How many workers came with the master: the other ranks of its world.
   std::uint32_t num_world_workers = 0;
+  /// Where further workers are to come from at the start, if anywhere; and who is told, a line each, of those that do
+  /// not come.
+  control::request::ScaleAdd hosts;
+  std::function<void(const std::string&)> say;
+  /// Told of other hosts that have joined because somebody asked for them, and of those that have left again.
+  std::function<void(const control::HostSlots&)> on_host_came;
+  std::function<void(const std::string&)> on_host_left;
   /// When the run must have ended, if it must.
   std::optional<core::Time> time_end;
   /// Whether somebody starts another MPI job that goes on with the run.
@@ -118,11 +126,13 @@ class MasterLoop {
   void take_deaths(const std::vector<core::WorkerId>& ended);
   void take_requests();
   void take_calls();
+  void ask_for_hosts();
   void take_recruits();
   void take(recruit::Note& note);
   void take(recruit::Failed& failed);
   [[nodiscard]] bool roll_over_if_needed(const std::string& reason);
   void judge_hosts();
+  void take(recruit::Launched& launched);
   void take(recruit::Accepting& accepting);
   void take(recruit::Arrived& arrived);
   void take_input();
@@ -169,7 +179,11 @@ class MasterLoop {
   /// How the members of groups that came later are addressed: from this one on.
   std::map<core::GroupId, core::WorkerId> first_members_;
   core::WorkerId first_late_worker_;
-  std::set<RecruitId> growths_;  ///< asked for by the scheduler
+  std::map<core::GroupId, std::string> launched_on_;  ///< hosts of groups that somebody asked for
+  std::set<RecruitId> growths_;                       ///< asked for by the scheduler
+  std::set<RecruitId> first_hosts_;                   ///< on their way since the start
+  std::string missing_hosts_;                         ///< why some of them do not come
+  bool has_host_come_ = false;                        ///< one of them has
   bool is_input_open_ = true;
   bool is_input_ended_ = false;
   bool is_input_waiting_ = false;  ///< would_block: wait for its descriptor

@@ -1,9 +1,17 @@
 #include "drover/runtime/recruiter.hpp"
 
+#include <fcntl.h>
+#include <sys/socket.h>
+
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <utility>
 
+#include "drover/control/control_socket.hpp"
 #include "drover/control/host_slots.hpp"
+#include "drover/runtime/host_agent.hpp"
+#include "drover/runtime/joiner.hpp"
 #include "drover/runtime/launcher.hpp"
 #include "drover/support/duration.hpp"
 #include "drover/support/error.hpp"
@@ -20,15 +28,10 @@ using control::request::ScaleAdd;
 constexpr core::Duration kSpawnPause = 1s;
 /// Groups in a row that announced themselves and were not connected in time.
 constexpr int kMostLateJoins = 2;
+/// How long a launch may take to end once it has hung up.
+constexpr core::Duration kLastWords = 5s;
 /// How often launches that have no news are looked at.
 constexpr core::Duration kLongestPoll = 1s;
-
-std::uint32_t population_of(const ScaleAdd& request) {
-  if (request.population > 0) return request.population;
-  std::uint32_t sum = 0;
-  for (const control::HostSlots& host : request.hosts) sum += host.num_slots;
-  return sum;
-}
 
 std::vector<std::string> names(const std::vector<control::HostSlots>& hosts) {
   std::vector<std::string> names;
@@ -43,9 +46,14 @@ std::vector<std::string> drover_command(const RecruiterOptions& options) {
   return command;
 }
 
-std::string last_lines(const std::string& output) {
-  constexpr std::size_t kMost = 400;
-  return output.empty() ? "" : ": " + output.substr(output.size() > kMost ? output.size() - kMost : 0);
+/// What a reason in one line leaves out; empty: nothing.
+std::string details(const std::string& said) {
+  return lines_of(said).size() > 1 ? said : "";
+}
+
+/// Commands that each of so many workers executes at once, when together they have so many slots.
+std::uint32_t share_of(std::uint32_t num_slots, std::uint32_t num_workers) {
+  return std::max(1U, num_slots / std::max(1U, num_workers));
 }
 
 }  // namespace
@@ -57,32 +65,50 @@ Recruiter::~Recruiter() = default;
 // --- what is asked for ------------------------------------------------------------------------
 
 std::vector<RecruitId> Recruiter::ask(const ScaleAdd& request, core::Time now) {
-  const std::uint32_t population = population_of(request);
-  if (population == 0) throw UsageError("a group needs a population of at least 1, or hosts with slots");
+  if (request.hosts.empty() && request.population == 0)
+    throw UsageError("a group needs a population of at least 1, or hosts with slots");
   const core::GroupSource source = choose_source(request);
   std::vector<RecruitId> ids;
-  if (source == core::GroupSource::spawn || request.hosts.size() < 2) {
-    ids.push_back(add(request, source, now));
-    return ids;
-  }
-  // One launcher, and so one group and one unit of loss, a host.
-  std::uint32_t left = population;
-  for (const control::HostSlots& host : request.hosts) {
-    ScaleAdd one = request;
-    one.hosts = {host};
-    one.population = std::min(left, host.num_slots);
-    left -= one.population;
-    if (one.population > 0) ids.push_back(add(std::move(one), source, now));
-  }
+  for (ScaleAdd& share : shares(request, source)) ids.push_back(add(std::move(share), source, now));
   return ids;
 }
 
-/// A group that joins is a job of its own, whose loss nothing else feels; where that is impossible, or
-/// the group is on this machine, the master spawns it.
+/// One launcher, and so one group and one unit of loss, a host. What is spawned is a part of this MPI job wherever it
+/// is: there, hosts of which workers have as many slots are one group.
+std::vector<ScaleAdd> Recruiter::shares(const ScaleAdd& request, core::GroupSource source) const {
+  std::vector<ScaleAdd> shares;
+  const std::uint32_t num_workers = std::max(1U, request.population);
+  for (const control::HostSlots& host : request.hosts) {
+    ScaleAdd share = request;
+    share.hosts = {host};
+    share.population = num_workers;
+    if (share.slots_per_worker == 0) share.slots_per_worker = share_of(host.num_slots, num_workers);
+    const auto same = std::find_if(shares.begin(), shares.end(), [&share](const ScaleAdd& other) {
+      return other.slots_per_worker == share.slots_per_worker;
+    });
+    if (source == core::GroupSource::join || same == shares.end()) {
+      shares.push_back(std::move(share));
+    } else {
+      same->hosts.push_back(host);
+      same->population += num_workers;
+    }
+  }
+  if (request.hosts.empty()) {
+    shares.push_back(request);
+    if (request.slots_per_worker == 0) shares.back().slots_per_worker = options_.slots_per_worker;
+  }
+  return shares;
+}
+
+/// A group that joins is a job of its own, whose loss nothing else feels; where that is impossible, the master spawns
+/// it.
 core::GroupSource Recruiter::choose_source(const ScaleAdd& request) const {
   const std::string obstacle = transport::join_obstacle();
-  if (request.via == WayIn::spawn) return core::GroupSource::spawn;
   if (request.via == WayIn::join && !obstacle.empty()) throw UsageError("no group can join this run: " + obstacle);
+  if (request.via == WayIn::spawn && obstacle.empty() && !request.hosts.empty())
+    throw UsageError(
+        "the MPI job of this run is on one host, and groups of other hosts join it: leave out --via spawn");
+  if (request.via == WayIn::spawn) return core::GroupSource::spawn;
   return obstacle.empty() ? core::GroupSource::join : core::GroupSource::spawn;
 }
 
@@ -90,38 +116,46 @@ RecruitId Recruiter::add(ScaleAdd request, core::GroupSource source, core::Time 
   const RecruitId id(++num_ever_);
   Recruit& recruit = recruits_[id];
   recruit.request = std::move(request);
-  recruit.request.population = population_of(recruit.request);
   recruit.source = source;
   recruit.state = Waiting{};
   if (recruit.request.hosts.empty()) return id;
-  recruit.deadline = now + options_.probe_limit;
+  if (source == core::GroupSource::join) {
+    out_.emplace_back(recruit::Note{id, "starting workers on " + control::format_host_slots(recruit.request.hosts)});
+    return id;
+  }
   recruit.state = Probing{HostProbe(names(recruit.request.hosts), drover_command(options_), options_.drover_version,
                                     options_.probe_limit, now)};
   out_.emplace_back(recruit::Note{id, "probing " + control::format_host_slots(recruit.request.hosts)});
   return id;
 }
 
-RecruitId Recruiter::announce(const JoinOffer& offer, core::Time now) {
-  const auto launch =
-      std::find_if(launches_.begin(), launches_.end(), [&](const Launch& l) { return l.process.pid() == offer.pid; });
-  const bool is_ours = launch != launches_.end() && recruits_.contains(launch->id);
-  const RecruitId id = is_ours ? launch->id : RecruitId(++num_ever_);
+RecruitId Recruiter::announce(const JoinOffer& offer, std::optional<RecruitId> launched, core::Time now) {
+  if (const std::string obstacle = transport::join_obstacle(); !obstacle.empty())
+    throw UsageError("no group can join this run: " + obstacle);
+  const bool is_ours = launched && recruits_.contains(*launched);
+  const RecruitId id = is_ours ? *launched : RecruitId(++num_ever_);
   Recruit& recruit = recruits_[id];
-  if (!is_ours) recruit.request.hosts = {{offer.host, offer.population}};
+  if (!is_ours) recruit.request.hosts = {{offer.host, offer.population * offer.slots_per_worker}};
   recruit.request.population = offer.population;
   recruit.source = core::GroupSource::join;
-  recruit.state = Waiting{};
   recruit.request.via = WayIn::join;
   accept(id, recruit, now);
   return id;
 }
 
-void Recruiter::withdraw(RecruitId id) {
+/// Of a launch of ours, the last words are still to come.
+void Recruiter::withdraw(RecruitId id, core::Time now) {
   const auto found = recruits_.find(id);
   if (found == recruits_.end()) return;
   if (std::holds_alternative<Arriving>(found->second.state)) ++num_given_up_;
-  recruits_.erase(found);
-  std::erase_if(launches_, [&](const Launch& launch) { return launch.id == id; });
+  const bool is_ours =
+      std::any_of(launches_.begin(), launches_.end(), [id](const Launch& launch) { return launch.id == id; });
+  if (is_ours) {
+    found->second.state = Launched{};
+    found->second.deadline = now + kLastWords;
+  } else {
+    recruits_.erase(found);
+  }
 }
 
 // --- how it goes on ---------------------------------------------------------------------------
@@ -129,6 +163,7 @@ void Recruiter::withdraw(RecruitId id) {
 std::vector<Recruitment> Recruiter::poll(core::Time now) {
   poll_launches();
   for (auto& [id, recruit] : recruits_) {
+    if (std::find(over_.begin(), over_.end(), id) != over_.end()) continue;
     try {
       advance(id, recruit, now);
     } catch (const Error& e) {
@@ -150,8 +185,8 @@ void Recruiter::advance(RecruitId id, Recruit& recruit, core::Time now) {
   if (auto* arriving = std::get_if<Arriving>(&recruit.state)) {
     std::optional<transport::GroupLink> link = arriving->arrival.take();
     if (link) {
-      out_.emplace_back(
-          recruit::Arrived{id, recruit.source, control::format_host_slots(recruit.request.hosts), std::move(*link)});
+      out_.emplace_back(recruit::Arrived{id, recruit.source, control::format_host_slots(recruit.request.hosts),
+                                         launched_on(id), std::move(*link)});
       over_.push_back(id);
       num_late_joins_ = 0;
       return;
@@ -166,7 +201,9 @@ void Recruiter::advance(RecruitId id, Recruit& recruit, core::Time now) {
   if (std::holds_alternative<Arriving>(recruit.state)) ++num_given_up_;
   if (recruit.source == core::GroupSource::spawn)
     forbid_spawn("MPI is stuck in the spawn of an earlier group; groups can still join, or stop the run and resume it");
-  fail(id, "the group was not connected within " + support::format_duration(options_.arrival_limit));
+  const std::string where =
+      recruit.request.hosts.empty() ? "" : " of " + control::format_host_slots(recruit.request.hosts);
+  fail(id, "the group" + where + " was not connected within " + support::format_duration(options_.arrival_limit));
 }
 
 /// One at a time: a spawn that fails must not be another's fault.
@@ -184,16 +221,14 @@ void Recruiter::spawn(Recruit& recruit, core::Time now) {
   transport::SpawnRequest request;
   request.population = static_cast<int>(recruit.request.population);
   request.program = options_.program;
-  request.args = program_args({"worker-rank", "--slots", slots_argument(recruit.request)});
+  request.args = program_args({"worker-rank", "--slots", std::to_string(recruit.request.slots_per_worker)});
+  // As many slots as ranks: a host that had more would get those of the others.
   for (const control::HostSlots& host : recruit.request.hosts)
-    request.hosts.push_back(host.host + ":" + std::to_string(host.num_slots));
+    request.hosts.push_back(host.host + ":" +
+                            std::to_string(recruit.request.population / recruit.request.hosts.size()));
   request.are_hosts_new = !request.hosts.empty();
   recruit.deadline = now + options_.arrival_limit;
   recruit.state = Arriving{nullptr, transport::spawn_group(std::move(request))};
-}
-
-std::string Recruiter::slots_argument(const control::request::ScaleAdd& request) const {
-  return std::to_string(request.slots_per_worker > 0 ? request.slots_per_worker : options_.slots_per_worker);
 }
 
 std::vector<std::string> Recruiter::program_args(std::vector<std::string> args) const {
@@ -204,21 +239,26 @@ std::vector<std::string> Recruiter::program_args(std::vector<std::string> args) 
 }
 
 void Recruiter::launch(RecruitId id, Recruit& recruit, core::Time now) {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) < 0)
+    throw system_error("cannot open a channel to a group", errno);
+  support::UniqueFd ours(ends[0]);
+  const support::UniqueFd theirs(ends[1]);
+  ::fcntl(theirs.get(), F_SETFL, 0);  // programs do not expect otherwise
+  const std::vector<control::HostSlots>& hosts = recruit.request.hosts;
+  const std::string host = hosts.empty() ? control::host_name() : hosts.front().host;
   ChildProcess::Options child;
-  std::vector<std::string> args{"worker", "--join", options_.run_dir, "--population",
-                                std::to_string(recruit.request.population)};
-  if (!recruit.request.hosts.empty()) {
-    args.emplace_back("--hosts");
-    args.push_back(control::format_host_slots(recruit.request.hosts));
-  }
-  args.emplace_back("--slots");
-  args.push_back(slots_argument(recruit.request));
-  child.command = program_args(std::move(args));
+  child.command =
+      program_args({"worker", "--join", kOwnChannel, "--population", std::to_string(recruit.request.population),
+                    "--slots", std::to_string(recruit.request.slots_per_worker)});
   child.command.insert(child.command.begin(), options_.program);
+  if (!control::is_this_machine(host)) child.command = command_on(host, child.command, options_.probe_limit);
   child.unset = launcher_variables();
+  child.channel = theirs.get();
+  launches_.push_back({id, host, ChildProcess(child)});
+  out_.emplace_back(recruit::Launched{id, std::move(ours)});
   recruit.deadline = now + options_.arrival_limit;
   recruit.state = Launched{};
-  launches_.push_back({id, ChildProcess(child)});
 }
 
 void Recruiter::accept(RecruitId id, Recruit& recruit, core::Time now) {
@@ -232,16 +272,34 @@ void Recruiter::accept(RecruitId id, Recruit& recruit, core::Time now) {
 void Recruiter::poll_launches() {
   for (Launch& launch : launches_) {
     launch.process.poll();
-    if (launch.process.has_ended() && recruits_.contains(launch.id))
-      fail(launch.id, "its launcher ended (" + describe_wait_status(launch.process.wait_status()) + ")" +
-                          last_lines(launch.process.output()));
+    if (launch.process.has_ended() && recruits_.contains(launch.id)) fail(launch);
   }
   std::erase_if(launches_, [](const Launch& launch) { return launch.process.has_ended(); });
 }
 
+std::optional<control::HostSlots> Recruiter::launched_on(RecruitId id) const {
+  const auto launch =
+      std::find_if(launches_.begin(), launches_.end(), [id](const Launch& other) { return other.id == id; });
+  if (launch == launches_.end() || control::is_this_machine(launch->host)) return std::nullopt;
+  const ScaleAdd& request = recruits_.at(id).request;
+  return control::HostSlots{launch->host, request.population * request.slots_per_worker};
+}
+
+void Recruiter::fail(const Launch& launch) {
+  if (std::holds_alternative<Arriving>(recruits_.at(launch.id).state)) ++num_given_up_;
+  const std::string& said = launch.process.output();
+  const std::string reason = explain_end(launch.host, options_.program, launch.process.wait_status(), said);
+  out_.emplace_back(recruit::Failed{launch.id, reason, details(said)});
+  over_.push_back(launch.id);
+}
+
+/// What was started for it ends with its launch.
 void Recruiter::fail(RecruitId id, const std::string& reason) {
-  out_.emplace_back(recruit::Failed{id, reason});
+  const auto launch =
+      std::find_if(launches_.begin(), launches_.end(), [id](const Launch& other) { return other.id == id; });
+  out_.emplace_back(recruit::Failed{id, reason, launch != launches_.end() ? details(launch->process.output()) : ""});
   over_.push_back(id);
+  if (launch != launches_.end()) launches_.erase(launch);
 }
 
 bool Recruiter::is_connecting() const {

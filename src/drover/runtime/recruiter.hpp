@@ -2,9 +2,12 @@
 // elsewhere. From the first word to a connection; from there on they are the transport's and the
 // scheduler's.
 //
-//   asked for -> [hosts probed] -> spawned                                    -> connected
-//                              `-> launched with an mpirun of its own
+//   asked for -> spawned, on hosts that were probed                           -> connected
+//            `-> launched with an mpirun of its own, on its own host
 //   announced by itself, or by such a launch -> accepted on a port of its own -> connected
+//
+// A launch is a `drover worker` on the host, whose standard input and output are its control channel: where ssh or srun
+// gets, nothing else is needed. It lives as long as its group, and what it has started ends with it.
 //
 // Nothing here blocks, and nothing that goes wrong with a host or a group touches those that work.
 #pragma once
@@ -22,6 +25,7 @@
 #include "drover/core/facts.hpp"
 #include "drover/runtime/child_process.hpp"
 #include "drover/runtime/host_probe.hpp"
+#include "drover/support/unique_fd.hpp"
 #include "drover/transport/mpi_groups.hpp"
 
 namespace drover::runtime {
@@ -34,7 +38,6 @@ struct RecruiterOptions {
   /// Around the arguments of the program, where it is not drover itself but one that uses it.
   std::vector<std::string> args_before;
   std::vector<std::string> args_after;
-  std::string run_dir;  ///< absolute: where a launched group announces itself
   std::string drover_version;
   std::vector<std::string> rank_options;  ///< of every rank that comes, whichever way
   std::uint32_t slots_per_worker = 1;
@@ -53,7 +56,13 @@ struct Note {
 /// It does not come.
 struct Failed {
   RecruitId id;
-  std::string reason;
+  std::string reason;  ///< one line
+  std::string said;    ///< by what was started for it, as it was; empty: nothing
+};
+/// It is being started elsewhere: what starts it speaks the control protocol on this socket.
+struct Launched {
+  RecruitId id;
+  support::UniqueFd channel;
 };
 /// Ready to be connected to: tell it the port.
 struct Accepting {
@@ -65,18 +74,19 @@ struct Arrived {
   RecruitId id;
   core::GroupSource source{};
   std::string hosts;
+  std::optional<control::HostSlots> launched_on;  ///< another host, because somebody asked for it
   transport::GroupLink link;
 };
 
 }  // namespace recruit
 
-using Recruitment = std::variant<recruit::Note, recruit::Failed, recruit::Accepting, recruit::Arrived>;
+using Recruitment =
+    std::variant<recruit::Note, recruit::Failed, recruit::Launched, recruit::Accepting, recruit::Arrived>;
 
 /// A group that waits to be connected.
 struct JoinOffer {
   std::string host;
   std::string drover_version;
-  std::int32_t pid = 0;  ///< of the process that stays with the group
   std::uint32_t population = 1;
   std::uint32_t slots_per_worker = 1;
 };
@@ -89,14 +99,15 @@ class Recruiter {
   Recruiter(const Recruiter&) = delete;
   Recruiter& operator=(const Recruiter&) = delete;
 
-  /// Asks for a group, or one a host where each gets a launcher of its own. What comes of each, poll()
-  /// says. Throws UsageError for what cannot be.
+  /// Asks for a group, or one a host where each gets a launcher of its own. On each host, one worker drives all its
+  /// slots, unless more are asked for. What comes of each, poll() says. Throws UsageError for what cannot be.
   std::vector<RecruitId> ask(const control::request::ScaleAdd& request, core::Time now);
 
-  /// A group that was started elsewhere waits at the door.
-  RecruitId announce(const JoinOffer& offer, core::Time now);
-  /// It has gone before it was connected, or must not come any more.
-  void withdraw(RecruitId id);
+  /// A group that was started elsewhere waits at the door; `launched`: by this launch. Throws UsageError where none may
+  /// join, before anything is begun that could harm this MPI job.
+  RecruitId announce(const JoinOffer& offer, std::optional<RecruitId> launched, core::Time now);
+  /// What had announced it has gone, before it was connected.
+  void withdraw(RecruitId id, core::Time now);
 
   /// Goes on with all that are on their way.
   [[nodiscard]] std::vector<Recruitment> poll(core::Time now);
@@ -137,9 +148,9 @@ class Recruiter {
     core::Time deadline{};
     std::variant<Waiting, Probing, Launched, Arriving> state;
   };
-  /// A `drover worker --join` of ours, which lives as long as its group.
   struct Launch {
     RecruitId id;
+    std::string host;
     ChildProcess process;
   };
 
@@ -148,12 +159,15 @@ class Recruiter {
   void start(RecruitId id, Recruit& recruit, core::Time now);
   void spawn(Recruit& recruit, core::Time now);
   void launch(RecruitId id, Recruit& recruit, core::Time now);
-  [[nodiscard]] std::string slots_argument(const control::request::ScaleAdd& request) const;
   [[nodiscard]] std::vector<std::string> program_args(std::vector<std::string> args) const;
   void accept(RecruitId id, Recruit& recruit, core::Time now);
   void poll_launches();
+  [[nodiscard]] std::optional<control::HostSlots> launched_on(RecruitId id) const;
   void fail(RecruitId id, const std::string& reason);
+  void fail(const Launch& launch);
   [[nodiscard]] core::GroupSource choose_source(const control::request::ScaleAdd& request) const;
+  [[nodiscard]] std::vector<control::request::ScaleAdd> shares(const control::request::ScaleAdd& request,
+                                                               core::GroupSource source) const;
   [[nodiscard]] bool is_connecting() const;
 
   RecruiterOptions options_;

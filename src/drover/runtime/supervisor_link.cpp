@@ -1,5 +1,6 @@
 // Protocol: the master connects; the supervisor sends one byte with descriptors 0, 1 and 2 attached;
-// the master sends messages, a letter and a text: R and the run's directory, P once there is progress, then
+// the master sends messages, a letter and a text: R and the run's directory, P once there is progress, J and a host's
+// slots and name when it has joined, E and its name when it has left; then
 // either X and its exit status in decimal, or O and why it asks for a rollover; either side closes.
 
 #include "drover/runtime/supervisor_link.hpp"
@@ -103,6 +104,16 @@ void SupervisorListener::take(std::string_view message) {
     case 'L':
       host_changes_.gone.push_back(text);
       break;
+    case 'J': {
+      const auto space = text.find(' ');
+      host_changes_.asked.push_back({text.substr(space + 1), static_cast<std::uint32_t>(std::atoi(text.c_str()))});
+      std::erase(host_changes_.left, host_changes_.asked.back().host);
+      break;
+    }
+    case 'E':
+      std::erase_if(host_changes_.asked, [&text](const control::HostSlots& host) { return host.host == text; });
+      host_changes_.left.push_back(text);
+      break;
     case 'O':
       rollover_reason_ = text;
       break;
@@ -135,6 +146,14 @@ void SupervisorLink::say_run_dir(const std::string& run_dir) {
 
 void SupervisorLink::say_progress() {
   say("P");
+}
+
+void SupervisorLink::say_host_came(const control::HostSlots& host) {
+  say("J" + std::to_string(host.num_slots) + " " + host.host);
+}
+
+void SupervisorLink::say_host_left(const std::string& host) {
+  say("E" + host);
 }
 
 void SupervisorLink::say_exit_status(int status) {

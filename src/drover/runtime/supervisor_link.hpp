@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "drover/control/requests.hpp"
 #include "drover/support/unique_fd.hpp"
 
 namespace drover::runtime {
@@ -32,6 +33,10 @@ struct OfferedHost {
 struct HostChanges {
   std::vector<OfferedHost> come;
   std::vector<std::string> gone;
+  /// Other hosts that joined this job because somebody asked for them, and those that have left since: the next job
+  /// asks for the ones, and not for the others. No reason for a rollover.
+  std::vector<control::HostSlots> asked;
+  std::vector<std::string> left;
 
   [[nodiscard]] bool is_empty() const { return come.empty() && gone.empty(); }
 };
@@ -96,6 +101,9 @@ class SupervisorLink {
   void say_run_dir(const std::string& run_dir);
   /// Says that a task has ended and is recorded.
   void say_progress();
+  /// Says that a host has joined for which somebody had asked, or that it has left.
+  void say_host_came(const control::HostSlots& host);
+  void say_host_left(const std::string& host);
   /// Says how the master is going to exit.
   void say_exit_status(int status);
   /// Says that the master is going to exit so that another MPI job goes on with the run.

@@ -203,6 +203,9 @@ std::string join_obstacle() {
   if (std::getenv("OMPI_MCA_pmix_server_uri") == nullptr)
     return "this MPI job was started without an ompi-server, through which groups would connect; start with 'drover "
            "run' and no mpirun, or with mpirun --ompi-server file:FILE";
+  if (spans_hosts())
+    return "its mpirun has started ranks on other hosts, and Open MPI 4.1 would end this MPI job and the group's; use "
+           "'drover scale add', which spawns";
   return {};
 }
 

@@ -75,6 +75,14 @@ int launcher_rank() {
   return 0;
 }
 
+/// `JOBID.RANK;tcp4://...` is the daemon that looks after this rank; mpirun itself has the rank 0.
+bool spans_hosts() {
+  const std::string_view daemon = environment("PMIX_SERVER_URI2");
+  const std::string_view name = daemon.substr(0, daemon.find(';'));
+  const bool is_elsewhere = name.find('.') != std::string_view::npos && !name.ends_with(".0");
+  return is_elsewhere || environment("OMPI_COMM_WORLD_LOCAL_SIZE") != environment("OMPI_COMM_WORLD_SIZE");
+}
+
 bool is_open_mpi_5() {
   return mpi_version().starts_with("Open MPI 5");
 }

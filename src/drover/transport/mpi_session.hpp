@@ -48,6 +48,9 @@ class MpiSession {
 /// The rank that the launcher gave this process; 0 without a launcher. Needs no MpiSession.
 [[nodiscard]] int launcher_rank();
 
+/// Whether ranks of this MPI job are on another host than its mpirun, or this one is (Open MPI 4). Needs no MpiSession.
+[[nodiscard]] bool spans_hosts();
+
 /// What this start of MPI survives. Needs no MpiSession.
 [[nodiscard]] LossProtection loss_protection();
 

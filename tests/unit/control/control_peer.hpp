@@ -70,6 +70,9 @@ class TestClient {
     socket_ = std::move(connected.socket);
   }
 
+  /// One that the master has started.
+  TestClient(TestServer& server, support::UniqueFd socket) : server_(server), socket_(std::move(socket)) {}
+
   /// Sends what fits, until `bytes` are sent or the server does not take them any more. Returns how many.
   std::size_t send(std::string_view bytes) {
     std::size_t num_sent = 0;

@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
+#include <array>
 #include <deque>
 
 #include "unit/control/control_peer.hpp"
@@ -124,6 +126,28 @@ TEST_CASE("garbage is answered with what was expected, and the connection goes o
     CHECK(std::holds_alternative<reply::Refused>(line.reply));
   }
   CHECK(it.handler.taken.size() == 1);
+}
+
+TEST_CASE("what the master has started needs no place, and its login may print what it likes") {
+  TestServer it(ServerLimits{.num_clients = 1});
+  TestClient first(it);
+  first.ask(request::Hello{});
+  (void)first.reply();
+  std::array<int, 2> ends{};
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()) == 0);
+  const ClientId id = it.server.adopt(drover::support::UniqueFd(ends[0]));
+  TestClient adopted(it, drover::support::UniqueFd(ends[1]));
+  adopted.send("Welcome to node5\n*** maintenance on Monday ***\n");
+  CHECK(adopted.is_silent());
+  adopted.ask(request::Close{});
+  REQUIRE(it.poll_until([&] { return it.handler.taken.size() == 1; }));
+  CHECK(it.handler.taken[0].from.client == id);
+  it.server.reply(it.handler.taken[0].from, reply::Closed{});
+  (void)adopted.reply();
+  adopted.send("nonsense\n");
+  CHECK(adopted.reply_of<reply::Refused>().code == ErrorCode::bad_request);
+  adopted.disconnect();
+  CHECK(it.poll_until([&] { return it.handler.gone.size() == 1; }));
 }
 
 TEST_CASE("a hundred MiB without a newline are not taken in") {
