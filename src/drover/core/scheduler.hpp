@@ -58,6 +58,12 @@ struct TaskView {
   bool is_cancelled = false;
 };
 
+/// Tasks of the queue.
+struct QueueShare {
+  std::uint64_t num_tasks = 0;
+  std::uint64_t num_bytes = 0;
+};
+
 class Scheduler {
  public:
   enum class Phase : std::uint8_t {
@@ -92,7 +98,8 @@ class Scheduler {
   /// while attempts wait for others: what is reported may be what they wait for.
   [[nodiscard]] Duration work_ahead() const;
 
-  /// Whether the queue is within its bounds; what others submit is taken only then.
+  /// What the queue is below its bounds; what others submit is taken only while it is.
+  [[nodiscard]] QueueShare queue_room() const;
   [[nodiscard]] bool has_queue_room() const;
 
   /// Whether this attempt is the current one of its task and with this worker.

@@ -17,8 +17,6 @@ namespace request = control::request;
 
 /// Tasks that are taken from clients in a turn, but for the last submission of it.
 constexpr std::size_t kMostTasksInTurn = 4096;
-/// Submissions that wait for room; each is a line of at most a MiB.
-constexpr std::size_t kMostWaitingSubmissions = 256;
 
 control::WayIn way_of(core::GroupSource source) {
   return source == core::GroupSource::join ? control::WayIn::join : control::WayIn::spawn;
@@ -72,22 +70,23 @@ void ControlDesk::take(control::RequestRef from, request::Submit& request) {
   const auto is_call = [](const core::TaskSpec& task) { return task.kind == core::TaskKind::function; };
   if (!options_.has_functions && std::any_of(request.tasks.begin(), request.tasks.end(), is_call))
     return server_.refuse(from, ErrorCode::impossible, "this run executes commands: it has no functions");
-  if (waiting_submissions_.size() >= kMostWaitingSubmissions)
-    return server_.refuse(from, ErrorCode::impossible,
-                          "the queue is full, and so are the places of those who wait to submit: try again later");
-  waiting_submissions_.push_back({from, std::move(request)});
+  if (!waiting_submissions_.add(from, request))
+    server_.refuse(from, ErrorCode::impossible,
+                   "the queue is full, and so are the places of those who wait to submit: try again later");
 }
 
-/// In order, as long as the queue has room: its numbers tell a client that its tasks are taken. One that has
-/// gone meanwhile has still submitted.
+/// As long as the queue has room: its numbers tell a client that its tasks are taken. One that has gone meanwhile has
+/// still submitted.
 void ControlDesk::take_waiting_submissions() {
-  for (std::size_t num_tasks = 0; !waiting_submissions_.empty(); waiting_submissions_.pop_front()) {
-    auto& [from, request] = waiting_submissions_.front();
-    if (!scheduler_->is_open()) {
-      server_.refuse(from, ErrorCode::impossible, "the run takes no more tasks: it is ending");
-      continue;
-    }
-    if (num_tasks >= kMostTasksInTurn || !scheduler_->has_queue_room()) return;
+  if (!scheduler_->is_open())
+    while (const auto submission = waiting_submissions_.take_any())
+      server_.refuse(submission->from, ErrorCode::impossible, "the run takes no more tasks: it is ending");
+  for (std::size_t num_tasks = 0; num_tasks < kMostTasksInTurn;) {
+    core::QueueShare room = scheduler_->queue_room();
+    room.num_tasks -= std::min<std::uint64_t>(room.num_tasks, num_tasks);
+    auto submission = waiting_submissions_.take(room, next_owner_);
+    if (!submission) return;
+    auto& [from, request] = *submission;
     num_tasks += request.tasks.size();
     const core::OwnerId owner = next_owner_;
     next_owner_ = core::OwnerId(owner.value + 1);
@@ -356,6 +355,7 @@ void ControlDesk::on(const core::fact::AttemptEnded& fact) {
 
 /// Those that end without an attempt of their own are not delivered with a result.
 void ControlDesk::on(const core::fact::TaskEnded& fact) {
+  waiting_submissions_.on_task_ended(fact.owner);
   if (!submissions_.contains(fact.owner)) results_.erase(fact.task);
 }
 
