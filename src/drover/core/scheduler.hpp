@@ -91,6 +91,9 @@ class Scheduler {
   /// How many more tasks the queue has room for: the back-pressure on the input.
   [[nodiscard]] std::size_t num_wanted_tasks() const;
 
+  /// Whether tasks are unfinished, or may yet come from the input.
+  [[nodiscard]] bool has_work_left() const { return !is_input_ended_ || !tasks_.empty(); }
+
   /// Whether the input may have more tasks than the queue has taken from it.
   [[nodiscard]] bool has_more_input() const { return !is_input_ended_ && num_wanted_tasks() == 0; }
 

@@ -116,8 +116,10 @@ void ControlDesk::take(control::RequestRef from, const request::ScaleAdd& reques
 
 void ControlDesk::take(control::RequestRef from, const request::JoinAnnounce& request) {
   const bool is_moving = scheduler_->stop_reason() == core::StopReason::rollover;
-  if (host_offers_ && is_moving) return server_.reply(from, reply::JoinEnded{true});
-  if (!scheduler_->is_open()) return server_.refuse(from, ErrorCode::impossible, "the run is ending");
+  if (host_offers_ && is_moving) return server_.reply(from, reply::JoinEnded{reply::JoinEnded::How::wanted_again});
+  if (!scheduler_->is_open() && scheduler_->has_work_left())
+    return server_.reply(from, reply::JoinEnded{reply::JoinEnded::How::work_left});
+  if (!scheduler_->is_open()) return server_.refuse(from, ErrorCode::run_over, "the run is ending");
   if (scheduler_->is_quarantined(request.host))
     return server_.refuse(from, ErrorCode::impossible,
                           "host " + request.host + " is quarantined: it lost too many workers in this run");
@@ -207,8 +209,11 @@ void ControlDesk::answer(const std::vector<OfferReply>& replies) {
 }
 
 void ControlDesk::close() {
-  if (host_offers_ && scheduler_ != nullptr && scheduler_->stop_reason() == core::StopReason::rollover)
-    answer(host_offers_->close());
+  const reply::JoinEnded::How how = scheduler_ != nullptr ? how_the_run_ends() : reply::JoinEnded::How::left;
+  if (how != reply::JoinEnded::How::left) {
+    for (const auto& [group, joiner] : joined_) server_.reply(joiner, reply::JoinEnded{how});
+    if (host_offers_) answer(host_offers_->close(how));
+  }
   server_.close(kCloseGrace);
 }
 
@@ -396,13 +401,20 @@ void ControlDesk::on(const core::fact::WorkerEnded& fact) {
   std::erase_if(leavings_, [](const Leaving& leaving) { return leaving.workers.empty(); });
 }
 
-/// A group that was given up may be alive, and can come again, as can one that has to leave because the run moves
-/// to a new MPI job; not when the run ends anyway.
+/// For groups that are there when it does: left, unless another master is to have them.
+reply::JoinEnded::How ControlDesk::how_the_run_ends() const {
+  if (scheduler_->stop_reason() == core::StopReason::rollover) return reply::JoinEnded::How::wanted_again;
+  return scheduler_->stop_reason() && scheduler_->has_work_left() ? reply::JoinEnded::How::work_left
+                                                                  : reply::JoinEnded::How::left;
+}
+
+/// A group that was given up may be alive, and can come again.
 void ControlDesk::on(const core::fact::GroupEnded& fact) {
   const auto joined = joined_.extract(fact.group);
-  const bool can_come_again = (fact.how == core::GroupEnd::lost && scheduler_->is_open()) ||
-                              scheduler_->stop_reason() == core::StopReason::rollover;
-  if (joined) server_.reply(joined.mapped(), reply::JoinEnded{can_come_again});
+  const bool is_given_up = fact.how == core::GroupEnd::lost && scheduler_->is_open();
+  if (joined)
+    server_.reply(joined.mapped(),
+                  reply::JoinEnded{is_given_up ? reply::JoinEnded::How::wanted_again : how_the_run_ends()});
 }
 
 }  // namespace drover::runtime

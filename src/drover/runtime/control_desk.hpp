@@ -126,6 +126,7 @@ class ControlDesk final : public control::RequestHandler, public Observer {
   [[nodiscard]] std::vector<core::WorkerId> members(
       const std::variant<core::GroupId, core::WorkerId, control::HostName>& target) const;
   void forget_announcement(core::WorkerId worker, const std::string& reason);
+  [[nodiscard]] control::reply::JoinEnded::How how_the_run_ends() const;
   void settle(Hiring& hiring);
 
   Options options_;
