@@ -17,6 +17,7 @@
 #include "drover/runtime/clock.hpp"
 #include "drover/runtime/host_probe.hpp"
 #include "drover/runtime/launcher.hpp"
+#include "drover/runtime/mpirun_check.hpp"
 #include "drover/runtime/ompi_server.hpp"
 #include "drover/runtime/slurm_allocation.hpp"
 #include "drover/runtime/supervisor.hpp"
@@ -224,20 +225,17 @@ void FarmStart::say_what_is_taken(const std::vector<control::HostSlots>& hosts) 
   if (!allocation_->gpus.empty()) text += ", GPU " + allocation_->gpus;
   text += "; on each node " + plural(options_.num_workers.value_or(1), "worker") + " with " +
           (are_slots_given(invocation_) ? plural(options_.num_slots, "slot") : std::string("a slot for each CPU"));
+  if (allocation_->num_components > 1)
+    text += "; the job has " + plural(allocation_->num_components, "component") +
+            ", of which this is the first: how to use the others, see 'Heterogeneous jobs' in slurm/README.md";
   std::fprintf(stderr, "drover: %s\n", text.c_str());
 }
 
 /// A shell that is on no node of its job cannot be where the ranks are: the first node can.
 [[noreturn]] void become_step(const SlurmAllocation& allocation, const std::vector<std::string>& args) {
-  std::vector<std::string> command{"srun",
-                                   "--overlap",
-                                   "--mpi=none",
-                                   "--cpu-bind=none",
-                                   "--disable-status",
-                                   "--quiet",
-                                   "--nodes=1",
-                                   "--ntasks=1",
-                                   "--nodelist=" + allocation.nodes.front().name};
+  std::vector<std::string> command{"srun",    "--overlap", "--mpi=none", "--disable-status",
+                                   "--quiet", "--nodes=1", "--ntasks=1", "--nodelist=" + allocation.nodes.front().name};
+  if (runtime::binds_steps()) command.emplace_back("--cpu-bind=none");
   if (::isatty(STDIN_FILENO) != 0 && ::isatty(STDOUT_FILENO) != 0) command.emplace_back("--pty");
   std::vector<std::string> own{support::own_program()};
   own.insert(own.end(), args.begin(), args.end());
@@ -254,6 +252,7 @@ void FarmStart::say_what_is_taken(const std::vector<control::HostSlots>& hosts) 
 }  // namespace
 
 int run_supervised(const RunInvocation& invocation) {
+  if (const std::string obstacle = runtime::mpirun_obstacle(); !obstacle.empty()) throw Error(obstacle);
   const runtime::Environment environment = runtime::process_environment();
   if (const std::string obstacle = runtime::srun_obstacle(environment); !obstacle.empty()) throw Error(obstacle);
   const bool has_hosts = !invocation.options.hosts.empty() || !invocation.options.hostfile.empty();
