@@ -49,7 +49,7 @@ MessageTimeout=10
 JobRequeue=1
 TmpFS=$dir/tmp/%n
 GresTypes=gpu
-NodeName=n[1-$nodes] NodeHostname=n[1-$nodes] NodeAddr=127.0.0.1 Port=[$((port + 1))-$((port + nodes))] CPUs=$cpus Gres=gpu:4 Feature=fast State=UNKNOWN
+NodeName=n[1-$nodes] NodeHostname=n[1-$nodes] NodeAddr=127.0.0.1 Port=[$((port + 1))-$((port + nodes))] CPUs=$cpus RealMemory=4000 Gres=gpu:4 Feature=fast State=UNKNOWN
 PartitionName=main Nodes=n[1-$nodes] Default=YES MaxTime=INFINITE State=UP PriorityTier=10 OverSubscribe=NO PreemptMode=requeue
 PartitionName=high Nodes=n[1-$nodes] MaxTime=INFINITE State=UP PriorityTier=100 PreemptMode=off
 CONF

@@ -55,10 +55,13 @@ std::vector<std::string> arguments_for_ranks(const std::vector<std::string>& arg
 
 /// Where an option that the caller did not give can be put: behind the subcommand, or among a program's
 /// own arguments before those that are not for drover.
+std::vector<std::string>::iterator place_for_option(const RunInvocation& invocation, std::vector<std::string>& args) {
+  return invocation.program != nullptr ? std::find(args.begin(), args.end(), "--") : args.begin() + 1;
+}
+
 std::vector<std::string> with_option(const RunInvocation& invocation, std::vector<std::string> args,
                                      const std::string& name, unsigned value) {
-  const auto place = invocation.program != nullptr ? std::find(args.begin(), args.end(), "--") : args.begin() + 1;
-  args.insert(place, {name, std::to_string(value)});
+  args.insert(place_for_option(invocation, args), {name, std::to_string(value)});
   return args;
 }
 
@@ -118,7 +121,11 @@ FarmStart::FarmStart(const RunInvocation& invocation, std::optional<SlurmAllocat
 
 runtime::MpirunCommand FarmStart::start() {
   const bool has_slots = are_slots_in_args(invocation_) || !(invocation_.resumed || are_slots_given(invocation_));
-  return command(arguments_for_ranks(invocation_.args), has_slots);
+  std::vector<std::string> args = arguments_for_ranks(invocation_.args);
+  // One decision for all ranks, whatever another run makes of the directory meanwhile.
+  if (invocation_.options.continues && !invocation_.resumed)
+    args.insert(place_for_option(invocation_, args), kBegunHereOption);
+  return command(args, has_slots);
 }
 
 runtime::MpirunCommand FarmStart::resume(const std::string& run_dir, const runtime::HostChanges& changes) {

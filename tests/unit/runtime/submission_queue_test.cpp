@@ -27,7 +27,7 @@ class Desk {
   /// The clients of those that are queued now, in order.
   std::vector<std::uint64_t> queue_all() {
     std::vector<std::uint64_t> clients;
-    while (const auto next = queue_.take(room_, OwnerId(num_owners_ + 1))) {
+    while (const auto next = queue_.take(room_, OwnerId(num_owners_ + 1U))) {
       ++num_owners_;
       clients.push_back(next->from.client.value);
       for (const core::TaskSpec& task : next->request.tasks) {
@@ -38,7 +38,7 @@ class Desk {
     return clients;
   }
 
-  void end_tasks(std::uint64_t owner, std::size_t num, std::size_t num_bytes = 1) {
+  void end_tasks(std::uint32_t owner, std::size_t num, std::size_t num_bytes = 1) {
     for (std::size_t i = 0; i < num; ++i) queue_.on_task_ended(OwnerId(owner));
     room_.num_tasks += num;
     room_.num_bytes += num * num_bytes;
@@ -50,7 +50,7 @@ class Desk {
   QueueShare room_;
   SubmissionQueue queue_;
   std::uint64_t num_requests_ = 0;
-  std::uint64_t num_owners_ = 0;
+  std::uint32_t num_owners_ = 0;
 };
 
 using Clients = std::vector<std::uint64_t>;
