@@ -27,3 +27,25 @@ load lib
   capture env 'with.dot=a b' "$DROVER" run -j 1 --shell /bin/bash 'greet {}; env | grep ^with' ::: you
   prints 'hello you' 'with.dot=a b'
 }
+
+# others_mpirun FIRST_LINE: another mpirun is first in PATH, which says this of its version.
+others_mpirun() {
+  mkdir -p other
+  printf '#!/bin/sh\nprintf "%%s\\n" "%s"\n' "$1" >other/mpirun
+  chmod +x other/mpirun
+}
+
+@test "without Open MPI's mpirun in PATH, that is what is said" {
+  mkdir empty
+  PATH=$PWD/empty capture /usr/bin/timeout 60 "$DROVER" run -j 1 'echo {}' ::: a
+  [ "$status" -eq 125 ]
+  grep -q 'there is no mpirun in PATH: load Open MPI' err
+  others_mpirun 'HYDRA build details:'
+  PATH=$PWD/other:$PATH capture timeout 60 "$DROVER" run -j 1 'echo {}' ::: a
+  [ "$status" -eq 125 ]
+  grep -q "other/mpirun' is not Open MPI's, but says 'HYDRA build details:': load Open MPI" err
+  others_mpirun 'mpirun (Open MPI) 1.10.7'
+  PATH=$PWD/other:$PATH capture timeout 60 "$DROVER" run -j 1 'echo {}' ::: a
+  [ "$status" -eq 125 ]
+  grep -q "other/mpirun' is that of Open MPI 1.10.7: load Open MPI" err
+}

@@ -7,7 +7,7 @@
 load farm
 
 # num_joins NAME: how often its workers have taken part in an MPI job.
-num_joins() { num_said "$1" 'has joined run run with 3 workers'; }
+num_joins() { num_said "$1" "has joined the run at 'master' with 3 workers"; }
 
 # is_missed NAME: its loss has been said: by the master, or, where that ended with the same MPI job, by what follows it.
 is_missed() { said master "$1 is lost" || [ "$(num_said master "host $1 .*: going on without it")" -gt 0 ]; }

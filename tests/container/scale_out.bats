@@ -31,7 +31,7 @@ since() { awk -v from="$1" -v to="$2" 'BEGIN { printf "%.1f s\n", to - from }'; 
   [ "$(query "SELECT count(*) FROM attempts WHERE outcome <> 'exited'")" = 0 ]
   for worker in w1 w2 w3; do
     said master "has come: 3 workers on $worker"
-    said "$worker" 'has joined run run with 3 workers'
+    said "$worker" "has joined the run at 'master' with 3 workers"
     said "$worker" 'the group has left'
   done
   # What docker shows is in the files of the log volume, a line an event with its time.
@@ -46,8 +46,12 @@ since() { awk -v from="$1" -v to="$2" 'BEGIN { printf "%.1f s\n", to - from }'; 
   batch 60 0.5
   start_worker w1 # before its master
   waits_for said w1 "waiting for a master at 'master'"
+  docker exec "$farm-w1" entrypoint health # to wait is what it is to do
+  ! docker exec "$farm-w1" entrypoint ready || false
   start_master
   waits_for has_run w1 1
+  docker exec "$farm-w1" entrypoint ready
+  docker exec "$farm-master" entrypoint ready
   start_worker w2
   waits_for has_run w2 1
   docker stop "$farm-w1" >/dev/null

@@ -101,6 +101,8 @@ ssh_options=(-F /etc/drover/ssh_config -p 2222)
   docker image inspect --format '{{index .Config.Labels "org.opencontainers.image.title"}} {{len .Config.Healthcheck.Test}}' "$image" >out
   grep -qx 'drover 3' out
   waits_for healthy master
+  docker exec "$farm-master" drover status >out
+  grep -q '^tasks   20+: 0 done' out
   figure 'image size' "$(($(docker image inspect --format '{{.Size}}' "$image") / 1000000)) MB"
 }
 

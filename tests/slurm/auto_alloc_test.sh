@@ -68,6 +68,25 @@ scancel "$batch"
 within 30 is_over "$batch"
 within 15 nobody_is_left
 
+echo "== its jobs ask for what the batch's own job has"
+scontrol create reservation reservationname=drover-test starttime=now duration=10 users=root nodes=n1,n2 >reservation.log
+trap 'scontrol delete reservationname=drover-test; leave' EXIT
+rm -rf run effects
+numbered_tasks 60 0.3
+submit --nodes=1 --mem=300 --gres=gpu:1 --constraint=fast --reservation=drover-test "$slurm_dir/drover.sbatch" tasks.txt \
+  --auto-alloc --auto-alloc-when 1s --auto-alloc-jobs 1
+batch=$job
+within 60 has_submitted 1
+helper=$(own_jobs)
+for wanted in MinMemoryNode=300M TresPerNode=gres.gpu:1 Features=fast Reservation=drover-test CPUs/Task=2; do
+  [[ $(scontrol show job --oneliner "$helper") =~ \ $wanted ]] || fail "not $wanted: $(scontrol show job "$helper")"
+done
+within 60 has_worked 1
+ends 0
+every_task_once 60
+scontrol delete reservationname=drover-test
+trap leave EXIT
+
 echo "== what Slurm refuses is said in Slurm's words, and changes nothing else"
 begin 40 0.2 --auto-alloc-sbatch --partition=nonesuch
 ends 0

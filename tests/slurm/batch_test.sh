@@ -39,6 +39,34 @@ timeout 60 salloc --quiet --nodes=2 --ntasks-per-node=1 --cpus-per-task=2 \
 [ $status = 1 ] || fail "exit status $status, expected 1"
 [ "$(tr '\n' ' ' <out)" = '0 0 7 ' ] || fail "outputs are not those of the tasks"
 [ "$(sqlite3 shell/run.db 'SELECT count(DISTINCT host) FROM workers')" = 2 ] || fail "not both nodes"
+if grep 'cpu binding' shell.log; then fail "srun complains of what drover has told it"; fi
+
+echo "== a run directory that another job of the array has"
+numbered_tasks 30 0.2
+array=$(DROVER_RUN_DIR=same sbatch --parsable --array=1-2 --nodes=1 --output=array-%a.log "$slurm_dir/drover.sbatch" tasks.txt)
+jobs+=("$array")
+array_is_over() { [ -z "$(squeue --noheader --jobs "$array" 2>/dev/null)" ]; }
+within 90 array_is_over
+[ "$(cat array-?.log | grep -c '30 tasks: 30 succeeded')" = 1 ] || fail "not one of the array has had the run"
+grep -hq "run directory 'same' is .* by process" array-?.log || fail "nobody says whose the run directory is"
+if grep -q 'remove' array-?.log; then fail "somebody advises to remove a run that goes on"; fi
+
+echo "== a command takes the GPU of its slot, of those that its job has"
+numbered_tasks 4 1
+# shellcheck disable=SC2016 # for the shell of the job
+others=$(sbatch --parsable --nodes=1 --nodelist=n1 --cpus-per-task=1 --gres=gpu:2 --output=others.log \
+  --wrap 'echo $CUDA_VISIBLE_DEVICES; sleep 60')
+jobs+=("$others")
+within 60 test -s others.log
+# shellcheck disable=SC2016 # as in the README, for the shell of the task
+recipe=$(sed -n "s/^ *'\(CUDA_VISIBLE_DEVICES=.*\) \.\/train {}'.*/\1/p" "$slurm_dir/README.md")
+# shellcheck disable=SC2016
+DROVER_RUN_DIR=gpus submit --nodes=1 --nodelist=n1 --cpus-per-task=1 --gres=gpu:2 "$slurm_dir/drover.sbatch" --slots 2 \
+  "$recipe"' sh -c "echo gpu \$CUDA_VISIBLE_DEVICES; sleep 1"; : {}' ::: 1 2 3 4
+within 60 is_over "$job"
+scancel "$others"
+[ "$(grep '^gpu ' "job-$job.log" | sort -u | tr '\n' ,)" = 'gpu 2,gpu 3,' ] ||
+  fail "not its own GPUs: $(cat "job-$job.log"), beside $(cat others.log)"
 
 echo "== by srun"
 DROVER_RUN_DIR=by-srun submit "$slurm_dir/drover-srun.sbatch" 'echo {}' ::: 1 2 3 4 5 6

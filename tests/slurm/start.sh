@@ -1,6 +1,6 @@
 #!/bin/bash
 # A real Slurm on one machine: munged, slurmctld, and NODES slurmd, each in a UTS namespace of its own so
-# that its host name is nK. Ready in about a second; touches nothing under /etc. Root.
+# that its host name is nK, with four GPUs that are none and the feature 'fast'. Ready in about a second; touches nothing under /etc. Root.
 # usage: start.sh DIR [NODES [CPUS]]; then SLURM_CONF=DIR/slurm.conf; stop.sh DIR ends it
 set -euo pipefail
 dir=$1 nodes=${2:-3} cpus=${3:-2}
@@ -48,10 +48,13 @@ SlurmdTimeout=20
 MessageTimeout=10
 JobRequeue=1
 TmpFS=$dir/tmp/%n
-NodeName=n[1-$nodes] NodeHostname=n[1-$nodes] NodeAddr=127.0.0.1 Port=[$((port + 1))-$((port + nodes))] CPUs=$cpus State=UNKNOWN
+GresTypes=gpu
+NodeName=n[1-$nodes] NodeHostname=n[1-$nodes] NodeAddr=127.0.0.1 Port=[$((port + 1))-$((port + nodes))] CPUs=$cpus RealMemory=4000 Gres=gpu:4 Feature=fast State=UNKNOWN
 PartitionName=main Nodes=n[1-$nodes] Default=YES MaxTime=INFINITE State=UP PriorityTier=10 OverSubscribe=NO PreemptMode=requeue
 PartitionName=high Nodes=n[1-$nodes] MaxTime=INFINITE State=UP PriorityTier=100 PreemptMode=off
 CONF
+for ((i = 0; i < 4; ++i)); do [ -e "$dir/run/gpu$i" ] || mknod "$dir/run/gpu$i" c 1 3; done
+echo "NodeName=n[1-$nodes] Name=gpu File=$dir/run/gpu[0-3]" >"$dir/gres.conf"
 export SLURM_CONF=$dir/slurm.conf
 
 if ! [ -e "$dir/munge.key" ]; then (umask 077 && head -c 1024 /dev/urandom >"$dir/munge.key"); fi

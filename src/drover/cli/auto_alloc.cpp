@@ -29,6 +29,8 @@ runtime::AutoAllocOptions auto_alloc_options(const RunInvocation& invocation, co
   alloc.policy.max_node_time = std::chrono::hours(options.most_node_hours);
   alloc.is_dry_run = options.auto_alloc_dry_run;
   alloc.run_dir = run.path();
+  const runtime::Environment environment = runtime::process_environment();
+  alloc.inherited_options = runtime::inherited_options(environment, runtime::own_job_description(environment));
   std::istringstream words(options.sbatch_options);
   for (std::string word; words >> word;) alloc.sbatch_options.push_back(word);
   std::vector<std::string> args{"worker", "--join", join_target(run, host), "--rejoin"};

@@ -18,6 +18,7 @@
 #include "drover/runtime/clock.hpp"
 #include "drover/runtime/host_probe.hpp"
 #include "drover/runtime/launcher.hpp"
+#include "drover/runtime/mpirun_check.hpp"
 #include "drover/runtime/ompi_server.hpp"
 #include "drover/runtime/slurm_allocation.hpp"
 #include "drover/runtime/supervisor.hpp"
@@ -55,10 +56,13 @@ std::vector<std::string> arguments_for_ranks(const std::vector<std::string>& arg
 
 /// Where an option that the caller did not give can be put: behind the subcommand, or among a program's
 /// own arguments before those that are not for drover.
+std::vector<std::string>::iterator place_for_option(const RunInvocation& invocation, std::vector<std::string>& args) {
+  return invocation.program != nullptr ? std::find(args.begin(), args.end(), "--") : args.begin() + 1;
+}
+
 std::vector<std::string> with_option(const RunInvocation& invocation, std::vector<std::string> args,
                                      const std::string& name, const std::string& value) {
-  const auto place = invocation.program != nullptr ? std::find(args.begin(), args.end(), "--") : args.begin() + 1;
-  args.insert(place, {name, value});
+  args.insert(place_for_option(invocation, args), {name, value});
   return args;
 }
 std::vector<std::string> with_option(const RunInvocation& invocation, std::vector<std::string> args,
@@ -125,7 +129,11 @@ FarmStart::FarmStart(const RunInvocation& invocation, std::optional<SlurmAllocat
 
 runtime::MpirunCommand FarmStart::start() {
   const bool has_slots = are_slots_in_args(invocation_) || !(invocation_.resumed || are_slots_given(invocation_));
-  return command(arguments_for_ranks(invocation_.args), has_slots);
+  std::vector<std::string> args = arguments_for_ranks(invocation_.args);
+  // One decision for all ranks, whatever another run makes of the directory meanwhile.
+  if (invocation_.options.continues && !invocation_.resumed)
+    args.insert(place_for_option(invocation_, args), kBegunHereOption);
+  return command(args, has_slots);
 }
 
 runtime::MpirunCommand FarmStart::resume(const std::string& run_dir, const runtime::HostChanges& changes) {
@@ -263,20 +271,17 @@ void FarmStart::say_what_is_taken(const std::vector<control::HostSlots>& hosts) 
   if (!allocation_->gpus.empty()) text += ", GPU " + allocation_->gpus;
   text += "; on each node " + plural(options_.num_workers.value_or(1), "worker") + " with " +
           (are_slots_given(invocation_) ? plural(options_.num_slots, "slot") : std::string("a slot for each CPU"));
+  if (allocation_->num_components > 1)
+    text += "; the job has " + plural(allocation_->num_components, "component") +
+            ", of which this is the first: how to use the others, see 'Heterogeneous jobs' in slurm/README.md";
   std::fprintf(stderr, "drover: %s\n", text.c_str());
 }
 
 /// A shell that is on no node of its job cannot be where the ranks are: the first node can.
 [[noreturn]] void become_step(const SlurmAllocation& allocation, const std::vector<std::string>& args) {
-  std::vector<std::string> command{"srun",
-                                   "--overlap",
-                                   "--mpi=none",
-                                   "--cpu-bind=none",
-                                   "--disable-status",
-                                   "--quiet",
-                                   "--nodes=1",
-                                   "--ntasks=1",
-                                   "--nodelist=" + allocation.nodes.front().name};
+  std::vector<std::string> command{"srun",    "--overlap", "--mpi=none", "--disable-status",
+                                   "--quiet", "--nodes=1", "--ntasks=1", "--nodelist=" + allocation.nodes.front().name};
+  if (runtime::binds_steps()) command.emplace_back("--cpu-bind=none");
   if (::isatty(STDIN_FILENO) != 0 && ::isatty(STDOUT_FILENO) != 0) command.emplace_back("--pty");
   std::vector<std::string> own{support::own_program()};
   own.insert(own.end(), args.begin(), args.end());
@@ -293,6 +298,7 @@ void FarmStart::say_what_is_taken(const std::vector<control::HostSlots>& hosts) 
 }  // namespace
 
 int run_supervised(const RunInvocation& invocation) {
+  if (const std::string obstacle = runtime::mpirun_obstacle(); !obstacle.empty()) throw Error(obstacle);
   const runtime::Environment environment = runtime::process_environment();
   if (const std::string obstacle = runtime::srun_obstacle(environment); !obstacle.empty()) throw Error(obstacle);
   const bool has_hosts = !invocation.options.hosts.empty() || !invocation.options.hostfile.empty();

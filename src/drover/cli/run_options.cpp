@@ -333,6 +333,7 @@ void declare_record(CLI::App& app, RunOptions& options) {
   declare_log_level(app, options);
   declare_taking_up(app, options);
   app.add_flag(kSameStdinOption, options.is_stdin_same)->group("");
+  app.add_flag(kBegunHereOption, options.is_begun_here)->group("");
   add_parsed(
       app, "--changed-input", "refuse",
       [&options](const std::string& text) { options.changed_input = parse_changed_input(text); },

@@ -91,10 +91,11 @@ struct RunOptions {
   // How it is kept, and taken up again.
   journal::Durability durability = journal::Durability::normal;
   spdlog::level::level_enum log_level = spdlog::level::info;
-  bool continues = false;     ///< the run in run_dir, if there is one, is the one to resume
-  std::string resume;         ///< directory of a run
-  std::string resume_failed;  ///< the same, and tasks that failed run again
-  std::string rerun;          ///< SQL condition: so do these
+  bool continues = false;      ///< the run in run_dir, if there is one, is the one to resume
+  bool is_begun_here = false;  ///< there was none when the supervisor looked: if there is one now, it is another's
+  std::string resume;          ///< directory of a run
+  std::string resume_failed;   ///< the same, and tasks that failed run again
+  std::string rerun;           ///< SQL condition: so do these
   ChangedInput changed_input = ChangedInput::refuse;
   // The supervisor's word:
   bool is_stdin_same = false;  ///< standard input still is what the run was started with
@@ -107,6 +108,7 @@ struct RunOptions {
 };
 
 /// How the supervisor says so; not for users.
+inline constexpr const char* kBegunHereOption = "--begun-here";
 inline constexpr const char* kSameStdinOption = "--same-stdin";
 inline constexpr const char* kRolloverOption = "--rollover";
 

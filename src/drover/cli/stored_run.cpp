@@ -174,7 +174,7 @@ void apply_stored_options(CLI::App& app, const std::vector<journal::StoredOption
 }
 
 void continue_if_begun(RunOptions& options, std::vector<ArgumentSource>& sources) {
-  if (!options.continues || options.is_resume() || options.run_dir.empty()) return;
+  if (!options.continues || options.is_begun_here || options.is_resume() || options.run_dir.empty()) return;
   if (!exists((fs::path(options.run_dir) / "run.db").string())) return;
   options.resume = std::exchange(options.run_dir, "");
   // What standard input is, only the process on the user's terminal can tell.

@@ -15,10 +15,12 @@
 
 #include "drover/cli/exit_status.hpp"
 #include "drover/cli/log_level.hpp"
+#include "drover/cli/records/recorded_run.hpp"
 #include "drover/cli/run_options.hpp"
 #include "drover/cli/version.hpp"
 #include "drover/control/control_socket.hpp"
 #include "drover/control/host_slots.hpp"
+#include "drover/control/protocol.hpp"
 #include "drover/journal/run_directory.hpp"
 #include "drover/runtime/carried_group.hpp"
 #include "drover/runtime/child_process.hpp"
@@ -70,6 +72,15 @@ std::vector<std::string> relay_command(const std::string& target, const std::str
   if (parts.has_rest) remote += " -- " + quoted_for_login(parts.rest);
   command.push_back(remote);
   return command;
+}
+
+/// Whether the run in this directory has come to its end, with nothing left to do.
+bool is_finished(const std::string& run_dir) {
+  try {
+    return read_run(journal::RunDirectory::open(run_dir)).state == "finished";
+  } catch (const Error&) {
+    return false;  // it may be about to begin
+  }
 }
 
 /// Where the run's master is on another node, in a Slurm job: the command that reaches a relay there. Empty:
@@ -130,6 +141,7 @@ runtime::JoinPlan plan_of(const WorkerCommandOptions& options, const std::vector
   plan.program = support::own_program();
   plan.target = options.join;
   plan.path = path_of(options);
+  if (!plan.path.run_dir.empty()) plan.is_run_finished = [dir = plan.path.run_dir] { return is_finished(dir); };
   plan.population = options.population.value_or(1);
   plan.slots_per_worker = slots_of(options, hosts);
   plan.is_in_slurm_job = std::getenv("SLURM_JOB_ID") != nullptr;
@@ -221,7 +233,9 @@ CLI::App* declare_worker_command(CLI::App& app, WorkerCommandOptions& options) {
           "How long to wait for a master that does not answer yet")
       ->default_str(support::format_duration(options.patience))
       ->type_name("DURATION");
-  worker->add_flag("--rejoin", options.rejoin, "When the master or the group is lost, join again, or the next master");
+  worker->add_flag("--rejoin", options.rejoin,
+                   "When the master or the group is lost, or the run stops with work left, join again, or the next\n"
+                   "master");
   worker
       ->add_option_function<std::string>(
           "--log-level",
@@ -250,10 +264,19 @@ int run_worker_command(const WorkerCommandOptions& options, const Program* progr
     num_failures = end.has_joined ? 0 : num_failures + 1;
     switch (end.how) {
       case runtime::JoinEnd::How::left:
-        if (!is_elsewhere) say("the group has left");
+        if (!is_elsewhere) say(end.has_joined ? "the group has left" : end.reason);
         return 0;
       case runtime::JoinEnd::How::stopped:
         return 0;
+      case runtime::JoinEnd::How::run_stopped:
+        if (!options.rejoin) {
+          say("the run has stopped with work left, and the group has left");
+          return 0;
+        }
+        say("the run has stopped with work left: waiting for a master that goes on with it");
+        num_failures = 0;
+        std::this_thread::sleep_for(kRejoinPause);
+        break;
       case runtime::JoinEnd::How::refused:
         say(end.reason);
         return kInternalFailure;
@@ -275,6 +298,11 @@ CLI::App* declare_relay_command(CLI::App& app, RelayCommandOptions& options) {
 int run_relay_command(const RelayCommandOptions& options) {
   ::signal(SIGPIPE, SIG_IGN);
   control::Connected connected = control::connect_to(options.run);
+  if (!connected.socket && is_finished(options.run)) {
+    const control::reply::Refused refused{control::ErrorCode::run_over, runtime::kRunIsFinished, ""};
+    std::fputs(control::encode(control::ReplyLine{0, false, refused}).c_str(), stdout);
+    return 0;
+  }
   if (!connected.socket) throw system_error("no master answers in '" + options.run + "'", connected.error);
   return runtime::pump(STDIN_FILENO, STDOUT_FILENO, connected.socket.get()) == 0 ? 0 : kInternalFailure;
 }

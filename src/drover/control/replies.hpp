@@ -202,9 +202,12 @@ struct JoinAccepted {
 
 /// The last reply to request::JoinAnnounce of a group that had joined: it is no longer part of the run.
 struct JoinEnded {
-  /// The master has given it up, or goes on in another MPI job, and would have it again; else it left as it was asked
-  /// to, or the run ends.
-  bool is_lost = false;
+  enum class How : std::uint8_t {
+    left,          ///< as it was asked to, or the run has come to its end
+    wanted_again,  ///< the master has given it up, or goes on in another MPI job, and would have it again
+    work_left,     ///< the run has stopped with work left: a master that takes it up again would have it
+  };
+  How how = How::left;
 };
 
 /// What is being waited for.

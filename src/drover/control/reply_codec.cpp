@@ -25,6 +25,9 @@ constexpr std::array<Named<WorkerState>, 4> kWorkerStates{{{WorkerState::idle, "
                                                            {WorkerState::busy, "busy"},
                                                            {WorkerState::draining, "draining"},
                                                            {WorkerState::silent, "silent"}}};
+constexpr std::array<Named<reply::JoinEnded::How>, 3> kJoinEnds{{{reply::JoinEnded::How::left, "left"},
+                                                                 {reply::JoinEnded::How::wanted_again, "wanted_again"},
+                                                                 {reply::JoinEnded::How::work_left, "work_left"}}};
 constexpr std::array<Named<core::TaskEnd>, 5> kTaskEnds{{
     {core::TaskEnd::succeeded, to_string(core::TaskEnd::succeeded)},
     {core::TaskEnd::failed, to_string(core::TaskEnd::failed)},
@@ -216,7 +219,7 @@ void fields(Archive& archive, reply::JoinAccepted& reply) {
 
 template <class Archive>
 void fields(Archive& archive, reply::JoinEnded& reply) {
-  archive.required("lost", reply.is_lost);
+  archive.name("how", reply.how, kJoinEnds);
 }
 
 template <class Archive>

@@ -58,6 +58,12 @@ struct TaskView {
   bool is_cancelled = false;
 };
 
+/// Tasks of the queue.
+struct QueueShare {
+  std::uint64_t num_tasks = 0;
+  std::uint64_t num_bytes = 0;
+};
+
 class Scheduler {
  public:
   enum class Phase : std::uint8_t {
@@ -85,6 +91,9 @@ class Scheduler {
   /// How many more tasks the queue has room for: the back-pressure on the input.
   [[nodiscard]] std::size_t num_wanted_tasks() const;
 
+  /// Whether tasks are unfinished, or may yet come from the input.
+  [[nodiscard]] bool has_work_left() const { return !is_input_ended_ || !tasks_.empty(); }
+
   /// Whether the input may have more tasks than the queue has taken from it.
   [[nodiscard]] bool has_more_input() const { return !is_input_ended_ && num_wanted_tasks() == 0; }
 
@@ -92,7 +101,8 @@ class Scheduler {
   /// while attempts wait for others: what is reported may be what they wait for.
   [[nodiscard]] Duration work_ahead() const;
 
-  /// Whether the queue is within its bounds; what others submit is taken only then.
+  /// What the queue is below its bounds; what others submit is taken only while it is.
+  [[nodiscard]] QueueShare queue_room() const;
   [[nodiscard]] bool has_queue_room() const;
 
   /// Whether this attempt is the current one of its task and with this worker.

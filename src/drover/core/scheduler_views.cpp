@@ -44,8 +44,15 @@ Duration Scheduler::work_ahead() const {
   return mean_runtime_.value_or(Duration::zero()) * credit_per_slot();
 }
 
+QueueShare Scheduler::queue_room() const {
+  const auto below = [](std::uint64_t used, std::uint64_t most) { return most - std::min(used, most); };
+  return {below(ready_.size() + delayed_.size(), policy_.max_queued_tasks),
+          below(queued_bytes_, policy_.max_queued_bytes)};
+}
+
 bool Scheduler::has_queue_room() const {
-  return queued_bytes_ < policy_.max_queued_bytes && ready_.size() + delayed_.size() < policy_.max_queued_tasks;
+  const QueueShare room = queue_room();
+  return room.num_tasks > 0 && room.num_bytes > 0;
 }
 
 std::uint64_t Scheduler::num_busy_workers() const {

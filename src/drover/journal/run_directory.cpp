@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "drover/journal/append_file.hpp"
+#include "drover/journal/run_lock.hpp"
 
 namespace drover::journal {
 
@@ -58,7 +59,12 @@ RunDirectory RunDirectory::create(const fs::path& path) {
     throw UsageError("cannot use '" + path.string() + "' as run directory: it is not a directory");
   }
   if (run.holds_a_run()) {
-    throw UsageError("run directory '" + path.string() + "' already holds a run: name another, or remove it");
+    if (const auto master = current_master(run))
+      throw UsageError("run directory '" + path.string() + "' is that of a run that is going on, by " + *master +
+                       ": name another");
+    throw UsageError("run directory '" + path.string() +
+                     "' already holds a run: name another, or go on with it by 'drover run --resume " + path.string() +
+                     "'");
   }
   create_parents(run.path_);
   return run;

@@ -117,11 +117,12 @@ void AutoAllocator::on_turn(const core::Scheduler& scheduler, core::Time now) {
 }
 
 WorkerJob AutoAllocator::job() const {
-  return {options_.run_dir, plan_.job_size(), options_.sbatch_options, options_.worker_command};
+  return {options_.run_dir, plan_.job_size(), options_.inherited_options, options_.sbatch_options,
+          options_.worker_command};
 }
 
 void AutoAllocator::submit(const std::string& reason, core::Time now) {
-  const std::vector<std::string> command = sbatch_command(job(), environment_);
+  const std::vector<std::string> command = sbatch_command(job());
   spdlog::info("auto-alloc: {}: {}", reason, printable(command));
   plan_.on_submitting();
   if (options_.is_dry_run) {

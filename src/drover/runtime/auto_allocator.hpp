@@ -22,9 +22,10 @@ struct AutoAllocOptions {
   core::AutoAllocPolicy policy;
   /// Say what would be submitted, and submit nothing.
   bool is_dry_run = false;
-  std::filesystem::path run_dir;            ///< absolute
-  std::vector<std::string> sbatch_options;  ///< from the user
-  std::vector<std::string> worker_command;  ///< what each job executes
+  std::filesystem::path run_dir;               ///< absolute
+  std::vector<std::string> inherited_options;  ///< of sbatch, from the job of the run
+  std::vector<std::string> sbatch_options;     ///< from the user
+  std::vector<std::string> worker_command;     ///< what each job executes
   core::Duration poll_interval = std::chrono::seconds(10);
   /// How long sbatch and squeue have to answer.
   core::Duration answer_limit = std::chrono::seconds(60);

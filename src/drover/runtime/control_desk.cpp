@@ -17,8 +17,6 @@ namespace request = control::request;
 
 /// Tasks that are taken from clients in a turn, but for the last submission of it.
 constexpr std::size_t kMostTasksInTurn = 4096;
-/// Submissions that wait for room; each is a line of at most a MiB.
-constexpr std::size_t kMostWaitingSubmissions = 256;
 
 control::WayIn way_of(core::GroupSource source) {
   return source == core::GroupSource::join ? control::WayIn::join : control::WayIn::spawn;
@@ -73,22 +71,23 @@ void ControlDesk::take(control::RequestRef from, request::Submit& request) {
   const auto is_call = [](const core::TaskSpec& task) { return task.kind == core::TaskKind::function; };
   if (!options_.has_functions && std::any_of(request.tasks.begin(), request.tasks.end(), is_call))
     return server_.refuse(from, ErrorCode::impossible, "this run executes commands: it has no functions");
-  if (waiting_submissions_.size() >= kMostWaitingSubmissions)
-    return server_.refuse(from, ErrorCode::impossible,
-                          "the queue is full, and so are the places of those who wait to submit: try again later");
-  waiting_submissions_.push_back({from, std::move(request)});
+  if (!waiting_submissions_.add(from, request))
+    server_.refuse(from, ErrorCode::impossible,
+                   "the queue is full, and so are the places of those who wait to submit: try again later");
 }
 
-/// In order, as long as the queue has room: its numbers tell a client that its tasks are taken. One that has
-/// gone meanwhile has still submitted.
+/// As long as the queue has room: its numbers tell a client that its tasks are taken. One that has gone meanwhile has
+/// still submitted.
 void ControlDesk::take_waiting_submissions() {
-  for (std::size_t num_tasks = 0; !waiting_submissions_.empty(); waiting_submissions_.pop_front()) {
-    auto& [from, request] = waiting_submissions_.front();
-    if (!scheduler_->is_open()) {
-      server_.refuse(from, ErrorCode::impossible, "the run takes no more tasks: it is ending");
-      continue;
-    }
-    if (num_tasks >= kMostTasksInTurn || !scheduler_->has_queue_room()) return;
+  if (!scheduler_->is_open())
+    while (const auto submission = waiting_submissions_.take_any())
+      server_.refuse(submission->from, ErrorCode::impossible, "the run takes no more tasks: it is ending");
+  for (std::size_t num_tasks = 0; num_tasks < kMostTasksInTurn;) {
+    core::QueueShare room = scheduler_->queue_room();
+    room.num_tasks -= std::min<std::uint64_t>(room.num_tasks, num_tasks);
+    auto submission = waiting_submissions_.take(room, next_owner_);
+    if (!submission) return;
+    auto& [from, request] = *submission;
     num_tasks += request.tasks.size();
     const core::OwnerId owner = next_owner_;
     next_owner_ = core::OwnerId(owner.value + 1);
@@ -118,8 +117,10 @@ void ControlDesk::take(control::RequestRef from, const request::ScaleAdd& reques
 
 void ControlDesk::take(control::RequestRef from, const request::JoinAnnounce& request) {
   const bool is_moving = scheduler_->stop_reason() == core::StopReason::rollover;
-  if (host_offers_ && is_moving) return server_.reply(from, reply::JoinEnded{true});
-  if (!scheduler_->is_open()) return server_.refuse(from, ErrorCode::impossible, "the run is ending");
+  if (host_offers_ && is_moving) return server_.reply(from, reply::JoinEnded{reply::JoinEnded::How::wanted_again});
+  if (!scheduler_->is_open() && scheduler_->has_work_left())
+    return server_.reply(from, reply::JoinEnded{reply::JoinEnded::How::work_left});
+  if (!scheduler_->is_open()) return server_.refuse(from, ErrorCode::run_over, "the run is ending");
   if (scheduler_->is_quarantined(request.host))
     return server_.refuse(from, ErrorCode::impossible,
                           "host " + request.host + " is quarantined: it lost too many workers in this run");
@@ -213,8 +214,11 @@ void ControlDesk::answer(const std::vector<OfferReply>& replies) {
 }
 
 void ControlDesk::close() {
-  if (host_offers_ && scheduler_ != nullptr && scheduler_->stop_reason() == core::StopReason::rollover)
-    answer(host_offers_->close());
+  const reply::JoinEnded::How how = scheduler_ != nullptr ? how_the_run_ends() : reply::JoinEnded::How::left;
+  if (how != reply::JoinEnded::How::left) {
+    for (const auto& [group, joiner] : joined_) server_.reply(joiner, reply::JoinEnded{how});
+    if (host_offers_) answer(host_offers_->close(how));
+  }
   server_.close(kCloseGrace);
 }
 
@@ -365,6 +369,7 @@ void ControlDesk::on(const core::fact::AttemptEnded& fact) {
 
 /// Those that end without an attempt of their own are not delivered with a result.
 void ControlDesk::on(const core::fact::TaskEnded& fact) {
+  waiting_submissions_.on_task_ended(fact.owner);
   if (!submissions_.contains(fact.owner)) results_.erase(fact.task);
 }
 
@@ -405,13 +410,20 @@ void ControlDesk::on(const core::fact::WorkerEnded& fact) {
   std::erase_if(leavings_, [](const Leaving& leaving) { return leaving.workers.empty(); });
 }
 
-/// A group that was given up may be alive, and can come again, as can one that has to leave because the run moves
-/// to a new MPI job; not when the run ends anyway.
+/// For groups that are there when it does: left, unless another master is to have them.
+reply::JoinEnded::How ControlDesk::how_the_run_ends() const {
+  if (scheduler_->stop_reason() == core::StopReason::rollover) return reply::JoinEnded::How::wanted_again;
+  return scheduler_->stop_reason() && scheduler_->has_work_left() ? reply::JoinEnded::How::work_left
+                                                                  : reply::JoinEnded::How::left;
+}
+
+/// A group that was given up may be alive, and can come again.
 void ControlDesk::on(const core::fact::GroupEnded& fact) {
   const auto joined = joined_.extract(fact.group);
-  const bool can_come_again = (fact.how == core::GroupEnd::lost && scheduler_->is_open()) ||
-                              scheduler_->stop_reason() == core::StopReason::rollover;
-  if (joined) server_.reply(joined.mapped(), reply::JoinEnded{can_come_again});
+  const bool is_given_up = fact.how == core::GroupEnd::lost && scheduler_->is_open();
+  if (joined)
+    server_.reply(joined.mapped(),
+                  reply::JoinEnded{is_given_up ? reply::JoinEnded::How::wanted_again : how_the_run_ends()});
 }
 
 }  // namespace drover::runtime

@@ -2,7 +2,6 @@
 // and groups for the recruiter, and facts, once they are safe, into replies.
 #pragma once
 
-#include <deque>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -16,6 +15,7 @@
 #include "drover/runtime/observer.hpp"
 #include "drover/runtime/recruiter.hpp"
 #include "drover/runtime/status_board.hpp"
+#include "drover/runtime/submission_queue.hpp"
 
 namespace drover::runtime {
 
@@ -86,11 +86,6 @@ class ControlDesk final : public control::RequestHandler, public Observer {
     std::size_t num_succeeded = 0;
     std::size_t num_unsuccessful = 0;
   };
-  /// One that the queue has no room for yet.
-  struct WaitingSubmission {
-    control::RequestRef from;
-    control::request::Submit request;
-  };
   /// Groups that a client asked for, or one that announced itself.
   struct Hiring {
     control::RequestRef from;
@@ -132,6 +127,7 @@ class ControlDesk final : public control::RequestHandler, public Observer {
   [[nodiscard]] std::vector<core::WorkerId> members(
       const std::variant<core::GroupId, core::WorkerId, control::HostName>& target) const;
   void forget_announcement(core::WorkerId worker, const std::string& reason);
+  [[nodiscard]] control::reply::JoinEnded::How how_the_run_ends() const;
   void settle(Hiring& hiring);
 
   Options options_;
@@ -146,7 +142,7 @@ class ControlDesk final : public control::RequestHandler, public Observer {
 
   bool is_closed_ = false;
   core::OwnerId next_owner_;
-  std::deque<WaitingSubmission> waiting_submissions_;
+  SubmissionQueue waiting_submissions_;
   std::map<core::OwnerId, Submission> submissions_;
   std::map<core::TaskId, core::fact::AttemptEnded> results_;  ///< of tasks of submissions, until delivered
   std::map<core::WorkerId, std::string> hosts_;

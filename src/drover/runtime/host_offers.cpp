@@ -58,7 +58,8 @@ void HostOffers::advance(Offer& offer, const core::Scheduler& scheduler, core::T
   if (offer.state != State::offered && offer.state != State::here) return;
   reply::ScaleAdded added = workers_on(offer.host.host, scheduler);
   if (offer.state == State::here) {
-    if (added.num_workers == 0 && scheduler.is_open()) replies.push_back({offer.from, reply::JoinEnded{true}, true});
+    if (added.num_workers == 0 && scheduler.is_open())
+      replies.push_back({offer.from, reply::JoinEnded{reply::JoinEnded::How::wanted_again}, true});
   } else if (scheduler.expects_workers()) {
     // Its own may be among them.
   } else if (added.num_workers > 0) {
@@ -68,7 +69,7 @@ void HostOffers::advance(Offer& offer, const core::Scheduler& scheduler, core::T
     offer.probe.emplace(std::vector{offer.host.host}, program_, drover_version_, kProbeLimit, now);
     offer.state = State::probed;
   } else {
-    replies.push_back({offer.from, reply::JoinEnded{true}, true});
+    replies.push_back({offer.from, reply::JoinEnded{reply::JoinEnded::How::wanted_again}, true});
   }
 }
 
@@ -85,9 +86,9 @@ void HostOffers::judge_probe(Offer& offer, core::Time now, std::vector<OfferRepl
   last_coming_ = now;
 }
 
-std::vector<OfferReply> HostOffers::close() {
+std::vector<OfferReply> HostOffers::close(reply::JoinEnded::How how) {
   std::vector<OfferReply> replies;
-  for (const Offer& offer : offers_) replies.push_back({offer.from, reply::JoinEnded{true}, true});
+  for (const Offer& offer : offers_) replies.push_back({offer.from, reply::JoinEnded{how}, true});
   offers_.clear();
   return replies;
 }

@@ -44,7 +44,7 @@ class HostOffers {
 
   [[nodiscard]] std::vector<OfferReply> poll(const core::Scheduler& scheduler, core::Time now);
   /// To all that are left when the MPI job ends for another: offer again.
-  [[nodiscard]] std::vector<OfferReply> close();
+  [[nodiscard]] std::vector<OfferReply> close(control::reply::JoinEnded::How how);
 
   /// Why the run should move to a new MPI job; empty when nothing calls for it.
   [[nodiscard]] std::string rollover_reason(core::Time now) const;

@@ -75,6 +75,7 @@ class Joiner {
   /// None when end_ says why, before there was one.
   [[nodiscard]] std::optional<reply::Hello> find_master(core::Duration patience);
   [[nodiscard]] std::optional<reply::Hello> greet(std::string& reason);
+  [[nodiscard]] std::nullopt_t nobody_answers();
   [[nodiscard]] bool is_same_master();
   [[nodiscard]] std::string obstacle() const;
   void start_ranks(const std::string& name_server);
@@ -94,6 +95,7 @@ class Joiner {
   void judge_ranks(core::Time now);
   void wait();
   void end(JoinEnd::How how, const std::string& reason);
+  void end_as_let_go();
 
   const JoinPlan& plan_;
   SignalInbox signals_{SIGTERM, SIGINT, SIGHUP, SIGUSR1};
@@ -108,6 +110,7 @@ class Joiner {
   bool is_host_offered_ = false;    ///< the master starts the ranks, not we
   bool is_left_behind_ = false;     ///< by a master that would be offered the host again
   bool is_let_go_ = false;          ///< by the master: it left, or the run has ended
+  bool is_work_left_ = false;       ///< of the run that has ended
   int num_signals_ = 0;             ///< to leave
   bool is_asked_to_leave_ = false;  ///< by whoever carries the channel
   std::optional<core::Time> gone_since_;
@@ -172,15 +175,22 @@ std::optional<reply::Hello> Joiner::find_master(core::Duration patience) {
 /// Opens the channel and asks who is there; none when nobody answers, or nobody who wants a group.
 std::optional<reply::Hello> Joiner::greet(std::string& reason) {
   channel_ = JoinChannel::open(plan_.path, reason);
-  if (!channel_) return std::nullopt;
+  if (!channel_) return nobody_answers();
   channel_->send(kHello, request::Hello{});
   const auto answer = channel_->wait(plan_.path.is_own ? plan_.patience : kAnswerLimit, signals_);
   if (!answer) {
     reason = channel_->complaint();
-    return std::nullopt;
+    return nobody_answers();
   }
   if (const auto* about = std::get_if<reply::Hello>(&answer->reply)) return *about;
-  if (const auto* refused = std::get_if<reply::Refused>(&answer->reply)) end(JoinEnd::How::refused, refused->message);
+  if (const auto* refused = std::get_if<reply::Refused>(&answer->reply))
+    end(refused->code == control::ErrorCode::run_over ? JoinEnd::How::left : JoinEnd::How::refused, refused->message);
+  return std::nullopt;
+}
+
+/// Yet, or for good.
+std::nullopt_t Joiner::nobody_answers() {
+  if (plan_.is_run_finished && plan_.is_run_finished()) end(JoinEnd::How::left, kRunIsFinished);
   return std::nullopt;
 }
 
@@ -247,23 +257,34 @@ void Joiner::take(const reply::JoinAccepted& accepted) {
 void Joiner::take(const reply::ScaleAdded& added) {
   group_ = added.group;
   has_joined_ = true;
-  plan_.say("group " + std::to_string(added.group.value) + " has joined run " + master_.run_id + " with " +
+  plan_.say("group " + std::to_string(added.group.value) + " has joined the run at '" + plan_.target + "' with " +
             std::to_string(added.num_workers) + (added.num_workers == 1 ? " worker" : " workers"));
 }
 
 void Joiner::take(const reply::JoinEnded& ended) {
-  if (ended.is_lost && is_host_offered_) {
-    is_left_behind_ = true;
-    return;
+  switch (ended.how) {
+    case reply::JoinEnded::How::wanted_again:
+      if (!is_host_offered_) return end(JoinEnd::How::lost, "the master has given the group up");
+      is_left_behind_ = true;
+      return;
+    case reply::JoinEnded::How::left:
+    case reply::JoinEnded::How::work_left:
+      is_let_go_ = true;
+      is_work_left_ = ended.how == reply::JoinEnded::How::work_left;
+      if (!is_work_left_ || (group_ && !is_host_offered_)) return;  // its ranks say goodbye first
+      door_.answer('E', "the run has stopped");
+      return end_as_let_go();
   }
-  if (ended.is_lost) return end(JoinEnd::How::lost, "the master has given the group up");
-  is_let_go_ = true;
+}
+
+void Joiner::end_as_let_go() {
+  end(is_work_left_ ? JoinEnd::How::run_stopped : JoinEnd::How::left, "");
 }
 
 void Joiner::take(const reply::Refused& refused) {
   if (refused.code == control::ErrorCode::run_over) {
     is_let_go_ = true;
-    if (!group_ || is_host_offered_) end(JoinEnd::How::left, "");
+    if (!group_ || is_host_offered_) end(JoinEnd::How::left, refused.message);
     return;
   }
   if (group_) return plan_.say("the master refused: " + refused.message);
@@ -331,7 +352,7 @@ void Joiner::find_next_master() {
 void Joiner::judge_ranks(core::Time now) {
   if (!mpirun_->has_ended()) return;
   if (num_signals_ > 0) return end(JoinEnd::How::stopped, "");
-  if (is_let_go_) return end(JoinEnd::How::left, "");
+  if (is_let_go_) return end_as_let_go();
   const std::string how = "(mpirun: " + describe_wait_status(mpirun_->wait_status()) + ")";
   if (!group_)
     return end(JoinEnd::How::lost, "its ranks ended before they were connected " + how + "\n" + mpirun_->output());
@@ -351,7 +372,8 @@ void Joiner::wait() {
 
 /// Whoever was told to leave has no master to go back to.
 void Joiner::end(JoinEnd::How how, const std::string& reason) {
-  if (how == JoinEnd::How::lost && num_signals_ > 0) how = JoinEnd::How::stopped;
+  const bool may_come_again = how == JoinEnd::How::lost || how == JoinEnd::How::run_stopped;
+  if (may_come_again && num_signals_ > 0) how = JoinEnd::How::stopped;
   if (!end_) end_ = JoinEnd{how, reason, false};
 }
 

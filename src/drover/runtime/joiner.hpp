@@ -26,6 +26,8 @@ inline constexpr const char* kJoinVariable = "DROVER_JOIN";
 
 /// What `drover worker --join` is told instead of a run: its standard input and output are the control channel.
 inline constexpr const char* kOwnChannel = "-";
+/// Said to a group that comes when nothing is left to do.
+inline constexpr const char* kRunIsFinished = "the run is over: nothing is left to do";
 
 struct JoinPlan {
   std::string target;  ///< what follows, as a person would call it
@@ -40,6 +42,8 @@ struct JoinPlan {
   std::string drover_version;
   std::string mpi_version;
   std::string host;  ///< this machine's name, for the master to show
+  /// Whether nothing is left to do in the run, so that no master will come; none: nobody can tell from here.
+  std::function<bool()> is_run_finished;
   /// How long to wait for a master that does not answer yet.
   core::Duration patience = std::chrono::seconds(30);
   /// Told what is going on, a line each.
@@ -48,10 +52,11 @@ struct JoinPlan {
 
 struct JoinEnd {
   enum class How {
-    left,     ///< served until it was asked to leave
-    stopped,  ///< by a signal, before or after it was connected
-    lost,     ///< the master is gone or has given the group up, or its ranks have ended: it may try again
-    refused,  ///< the master does not want it
+    left,         ///< served until it was asked to leave
+    stopped,      ///< by a signal, before or after it was connected
+    run_stopped,  ///< the run has stopped with work left: the next master that takes it up would have the group again
+    lost,         ///< the master is gone or has given the group up, or its ranks have ended: it may try again
+    refused,      ///< the master does not want it
   };
   How how = How::left;
   std::string reason;

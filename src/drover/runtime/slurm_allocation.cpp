@@ -159,6 +159,8 @@ std::optional<SlurmAllocation> slurm_allocation(const Environment& environment) 
   }
   allocation.memory = memory_of(environment);
   allocation.gpus = value(environment, {"SLURM_JOB_GPUS", "SLURM_STEP_GPUS"});
+  allocation.num_components =
+      parse_number<unsigned>(value(environment, {"SLURM_HET_SIZE", "SLURM_PACK_SIZE"})).value_or(1);
   return allocation;
 }
 
@@ -205,6 +207,16 @@ std::vector<std::string> srun_into_job(const std::string& job_id, const std::str
     command.emplace_back(word);
   command.insert(command.end(), {"--jobid=" + job_id, "--nodelist=" + node});
   return command;
+}
+
+bool binds_steps() {
+  const std::optional<std::string> answer = ask({"scontrol", "show", "config"});
+  if (!answer) return true;
+  std::istringstream lines(*answer);
+  for (std::string line; std::getline(lines, line);)
+    if (line.starts_with("TaskPlugin "))
+      return line.find("affinity") != std::string::npos || line.find("cgroup") != std::string::npos;
+  return true;
 }
 
 std::optional<std::chrono::system_clock::time_point> slurm_end_time(const Environment& environment) {

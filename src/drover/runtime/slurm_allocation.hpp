@@ -23,10 +23,11 @@ struct SlurmAllocation {
   std::string job_id;
   /// The node of this process first, if it is one of them: the master must be where its supervisor is.
   std::vector<SlurmNode> nodes;
-  std::string node_list;  ///< as Slurm abbreviates it
-  std::string this_node;  ///< empty outside of them, as in the shell that salloc opens on a login node
-  std::string memory;     ///< what was asked for, such as "4000 MB a node"; empty: nothing particular
-  std::string gpus;       ///< their numbers on this node; empty: none
+  std::string node_list;        ///< as Slurm abbreviates it
+  std::string this_node;        ///< empty outside of them, as in the shell that salloc opens on a login node
+  std::string memory;           ///< what was asked for, such as "4000 MB a node"; empty: nothing particular
+  std::string gpus;             ///< their numbers on this node; empty: none
+  unsigned num_components = 1;  ///< of a heterogeneous job, of which this is the first
 
   friend bool operator==(const SlurmAllocation&, const SlurmAllocation&) = default;
 };
@@ -53,6 +54,10 @@ using Environment = std::map<std::string, std::string, std::less<>>;
 /// there. It owes nothing to the job of this process.
 [[nodiscard]] std::vector<std::string> srun_into_job(const std::string& job_id, const std::string& node,
                                                      const Environment& environment);
+
+/// Whether steps of this Slurm are bound to CPUs, unless srun is told not to; where they are not, it complains of being
+/// told. Asks Slurm; true where that does not answer.
+[[nodiscard]] bool binds_steps();
 
 /// When the job ends at the latest, by squeue or, where that does not answer, by what the job was told at
 /// its start; none: it has no limit, or nobody knows.

@@ -1,5 +1,6 @@
 #include "drover/runtime/slurm_jobs.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <sstream>
@@ -77,6 +78,58 @@ void append(std::vector<std::string>& command, const std::vector<std::string>& m
   command.insert(command.end(), more.begin(), more.end());
 }
 
+/// Of `NAME=value NAME=value`; empty: it is not there, or says that it has none.
+std::string field(std::string_view description, std::string_view name) {
+  std::istringstream words{std::string(description)};
+  for (std::string word; words >> word;)
+    if (word.size() > name.size() && word.starts_with(name) && word[name.size()] == '=') {
+      const std::string value = word.substr(name.size() + 1);
+      return value == "(null)" ? "" : value;
+    }
+  return "";
+}
+
+/// `gres:gpu:a100:2,gres/shard:4`, as older and newer Slurms write it, as sbatch takes it.
+std::string gres_of(const std::string& tres) {
+  std::string list;
+  std::istringstream entries(tres);
+  for (std::string entry; std::getline(entries, entry, ',');) {
+    if (!entry.starts_with("gres:") && !entry.starts_with("gres/")) continue;
+    list += (list.empty() ? "" : ",") + entry.substr(5);
+  }
+  return list;
+}
+
+/// What every node of the job has at least, whether it was asked for by tasks, by CPUs of a task or by whole nodes.
+std::string cpus_of_node(const std::string& counts, const std::string& cpus_per_task) {
+  if (counts.empty()) return cpus_per_task;
+  const std::vector<unsigned> all = expand_counts(counts);
+  return std::to_string(*std::min_element(all.begin(), all.end()));
+}
+
+/// Whether one of the options of the user says what this one says, by a name that sbatch does not take for the same.
+bool is_replaced(const std::string& option, const std::vector<std::string>& options) {
+  static const std::vector<std::vector<std::string>> alternatives{
+      {"--mem", "--mem-per-cpu", "--mem-per-gpu"},
+      {"--gres", "--gpus", "-G", "--gpus-per-node", "--gpus-per-task", "--gpus-per-socket"},
+      {"--cpus-per-task", "-c"},
+      {"--constraint", "-C"},
+      {"--partition", "-p"},
+      {"--account", "-A"},
+      {"--qos", "-q"}};
+  const auto says = [](const std::string& word, const std::string& name) {
+    if (!name.starts_with("--")) return word.starts_with(name) && !word.starts_with("--");
+    return word == name || word.starts_with(name + "=");
+  };
+  const auto group = std::find_if(alternatives.begin(), alternatives.end(), [&](const std::vector<std::string>& names) {
+    return std::any_of(names.begin(), names.end(), [&](const std::string& name) { return says(option, name); });
+  });
+  if (group == alternatives.end()) return false;
+  return std::any_of(options.begin(), options.end(), [&](const std::string& word) {
+    return std::any_of(group->begin(), group->end(), [&](const std::string& name) { return says(word, name); });
+  });
+}
+
 struct Answer {
   bool is_good = false;
   std::string output;
@@ -103,17 +156,41 @@ std::string slurm_job_name(const std::filesystem::path& run_dir) {
   return "drover-" + id.substr(0, 64) + "-" + hex.data();
 }
 
-std::vector<std::string> sbatch_command(const WorkerJob& job, const Environment& environment) {
-  std::vector<std::string> command{"sbatch"};
-  const auto inherit = [&](const std::string& option, std::string_view variable) {
-    const auto found = environment.find(variable);
-    if (found != environment.end() && !found->second.empty() && found->second != "(null)")
-      command.push_back(option + found->second);
+std::vector<std::string> inherited_options(const Environment& environment, std::string_view description) {
+  std::vector<std::string> options;
+  const auto inherit = [&options](const std::string& option, const std::string& value) {
+    if (!value.empty() && value != "(null)" && value != "N/A") options.push_back(option + value);
+    return !value.empty();
   };
-  inherit("--cpus-per-task=", "SLURM_CPUS_PER_TASK");
-  inherit("--partition=", "SLURM_JOB_PARTITION");
-  inherit("--account=", "SLURM_JOB_ACCOUNT");
-  inherit("--qos=", "SLURM_JOB_QOS");
+  const auto variable = [&environment](std::string_view name) {
+    const auto found = environment.find(name);
+    return found != environment.end() ? found->second : "";
+  };
+  inherit("--cpus-per-task=", cpus_of_node(variable("SLURM_JOB_CPUS_PER_NODE"), variable("SLURM_CPUS_PER_TASK")));
+  (void)(inherit("--mem=", variable("SLURM_MEM_PER_NODE")) ||
+         inherit("--mem-per-cpu=", variable("SLURM_MEM_PER_CPU")) ||
+         inherit("--mem-per-gpu=", variable("SLURM_MEM_PER_GPU")));
+  (void)(inherit("--gres=", gres_of(field(description, "TresPerNode"))) ||
+         inherit("--gpus-per-node=", variable("SLURM_GPUS_ON_NODE")));
+  inherit("--constraint=", field(description, "Features"));
+  inherit("--reservation=", field(description, "Reservation"));
+  inherit("--partition=", variable("SLURM_JOB_PARTITION"));
+  inherit("--account=", variable("SLURM_JOB_ACCOUNT"));
+  inherit("--qos=", variable("SLURM_JOB_QOS"));
+  return options;
+}
+
+std::string own_job_description(const Environment& environment) {
+  const auto job = environment.find("SLURM_JOB_ID");
+  if (job == environment.end()) return "";
+  const Answer answer = ask({"scontrol", "--oneliner", "show", "job", job->second});
+  return answer.is_good ? answer.output : "";
+}
+
+std::vector<std::string> sbatch_command(const WorkerJob& job) {
+  std::vector<std::string> command{"sbatch"};
+  for (const std::string& option : job.inherited)
+    if (!is_replaced(option, job.options)) command.push_back(option);
   append(command, job.options);
   const auto minutes = std::chrono::ceil<std::chrono::minutes>(job.size.limit).count();
   const auto notice = std::chrono::duration_cast<std::chrono::seconds>(std::min(kMostNotice, job.size.limit / 4));

@@ -17,17 +17,25 @@ namespace drover::runtime {
 /// The name of a run's jobs: no other run's have it. `run_dir` is absolute.
 [[nodiscard]] std::string slurm_job_name(const std::filesystem::path& run_dir);
 
+/// What the job of this process asked for, as options of sbatch for one that is to have the same on each of its nodes:
+/// CPUs, memory, generic resources, features, reservation, partition, account, quality of service. `description` is
+/// what `scontrol show job --oneliner` says of it; empty: it did not answer, and what only it knows is left out.
+[[nodiscard]] std::vector<std::string> inherited_options(const Environment& environment, std::string_view description);
+
+/// What scontrol says of the job of this process; empty outside a job, and when it does not answer.
+[[nodiscard]] std::string own_job_description(const Environment& environment);
+
 /// A job whose nodes join a run.
 struct WorkerJob {
   std::filesystem::path run_dir;
   core::JobSize size;
-  std::vector<std::string> options;  ///< of sbatch, from the user
-  std::vector<std::string> command;  ///< what it executes
+  std::vector<std::string> inherited;  ///< from the job of the run, unless `options` say otherwise
+  std::vector<std::string> options;    ///< of sbatch, from the user
+  std::vector<std::string> command;    ///< what it executes
 };
 
-/// `sbatch` for it. It asks for what the job of this process has, unless options say otherwise: so many
-/// CPUs a node, the partition, the account, the quality of service.
-[[nodiscard]] std::vector<std::string> sbatch_command(const WorkerJob& job, const Environment& environment);
+/// `sbatch` for it.
+[[nodiscard]] std::vector<std::string> sbatch_command(const WorkerJob& job);
 [[nodiscard]] std::vector<std::string> squeue_command(const std::filesystem::path& run_dir);
 
 /// A child process that talks to Slurm, and sees nothing of the job or the MPI job of this one.

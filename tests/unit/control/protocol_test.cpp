@@ -154,7 +154,9 @@ TEST_CASE("other replies survive the wire") {
   CHECK(round_trip_reply(reply::Stopping{1, 2}).num_executing == 1);
   CHECK(round_trip_reply(reply::Explanation{"why"}).text == "why");
   CHECK(round_trip_reply(reply::JoinAccepted{"tcp://x", GroupId(3)}).port == "tcp://x");
-  CHECK(round_trip_reply(reply::JoinEnded{true}).is_lost);
+  for (const auto how :
+       {reply::JoinEnded::How::left, reply::JoinEnded::How::wanted_again, reply::JoinEnded::How::work_left})
+    CHECK(round_trip_reply(reply::JoinEnded{how}).how == how);
   CHECK(round_trip_reply(reply::Note{"probing"}, true).text == "probing");
   CHECK(round_trip_reply(reply::Missed{12}, true).num_replies == 12);
   CHECK(round_trip_reply(reply::Hello{"0.1", "id", "/d", "h", 5, "ns"}).name_server == "ns");

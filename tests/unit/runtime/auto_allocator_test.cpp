@@ -144,20 +144,53 @@ TEST_CASE("the name of a run's jobs is its own") {
   CHECK(slurm_job_name("/a/my, run").starts_with("drover-myrun-"));
 }
 
-TEST_CASE("a job asks for what the job of the run has, unless the user says otherwise") {
-  const Environment environment{
-      {"SLURM_CPUS_PER_TASK", "8"}, {"SLURM_JOB_PARTITION", "long"}, {"SLURM_JOB_ACCOUNT", "(null)"}};
+TEST_CASE("a job asks for what the job of the run has") {
+  const Environment environment{{"SLURM_JOB_CPUS_PER_NODE", "16(x2),8"}, {"SLURM_CPUS_PER_TASK", "4"},
+                                {"SLURM_MEM_PER_NODE", "64000"},         {"SLURM_JOB_PARTITION", "long"},
+                                {"SLURM_JOB_ACCOUNT", "(null)"},         {"SLURM_GPUS_ON_NODE", "2"}};
+  const std::string description =
+      "JobId=17 JobName=x Features=a100&ib Reservation=course TresPerNode=gres:gpu:a100:2,gres:shard:1 Licenses=(null)";
+  using Options = std::vector<std::string>;
+  CHECK(inherited_options(environment, description) == Options{"--cpus-per-task=8", "--mem=64000",
+                                                               "--gres=gpu:a100:2,shard:1", "--constraint=a100&ib",
+                                                               "--reservation=course", "--partition=long"});
+  // A newer Slurm's way of writing it, and what is known when nobody answers.
+  CHECK(inherited_options({}, "TresPerNode=gres/gpu:2 Features=(null)") == Options{"--gres=gpu:2"});
+  CHECK(inherited_options({{"SLURM_CPUS_PER_TASK", "8"}, {"SLURM_MEM_PER_CPU", "500"}, {"SLURM_GPUS_ON_NODE", "1"}},
+                          "") == Options{"--cpus-per-task=8", "--mem-per-cpu=500", "--gpus-per-node=1"});
+  CHECK(inherited_options({}, "").empty());
+}
+
+TEST_CASE("what the user says of a job replaces what it would inherit") {
+  const auto command_with = [](const std::vector<std::string>& options) {
+    WorkerJob job;
+    job.inherited = {"--cpus-per-task=8", "--mem=64000", "--gres=gpu:2", "--partition=long"};
+    job.options = options;
+    return sbatch_command(job);
+  };
+  const auto has = [](const std::vector<std::string>& command, const std::string& word) {
+    return std::find(command.begin(), command.end(), word) != command.end();
+  };
+  CHECK(has(command_with({}), "--mem=64000"));
+  // Slurm takes only one of these.
+  for (const char* option : {"--mem-per-cpu=500", "--mem=100", "--mem"})
+    CHECK_FALSE(has(command_with({option}), "--mem=64000"));
+  CHECK(has(command_with({"--mem-bind=none"}), "--mem=64000"));
+  for (const char* option : {"--gpus-per-node=1", "-G2"}) CHECK_FALSE(has(command_with({option}), "--gres=gpu:2"));
+  CHECK_FALSE(has(command_with({"-p", "short"}), "--partition=long"));
+  CHECK_FALSE(has(command_with({"-c4"}), "--cpus-per-task=8"));
+}
+
+TEST_CASE("the command line of a job whose nodes join") {
   const std::vector<std::string> command =
-      sbatch_command({"/runs/100%", {3, 90min}, {"--partition=short"}, {"/bin/drover", "it's"}}, environment);
+      sbatch_command({"/runs/100%", {3, 90min}, {"--cpus-per-task=8"}, {"--partition=short"}, {"/bin/drover", "it's"}});
   const auto place = [&](const std::string& word) { return std::find(command.begin(), command.end(), word); };
-  CHECK(place("--cpus-per-task=8") < place("--partition=long"));
-  CHECK(place("--partition=long") < place("--partition=short"));
+  CHECK(place("--cpus-per-task=8") < place("--partition=short"));
   CHECK(place("--partition=short") < place("--nodes=3"));
   CHECK(place("--time=90") != command.end());
   CHECK(place("--signal=B:USR1@120") != command.end());
   CHECK(place("--output=/runs/100%%/auto-alloc-%j.log") != command.end());
   CHECK(command.back() == "exec /bin/drover 'it'\\''s'");
-  CHECK(std::none_of(command.begin(), command.end(), [](const auto& word) { return word.starts_with("--account"); }));
 }
 
 TEST_CASE("a job that was submitted is known until it is cancelled at the end") {

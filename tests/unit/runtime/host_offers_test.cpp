@@ -68,7 +68,7 @@ struct MpiJob {
 
 bool wants_it_again(const OfferReply& reply) {
   const auto* ended = std::get_if<control::reply::JoinEnded>(&reply.reply);
-  return reply.is_last && ended != nullptr && ended->is_lost;
+  return reply.is_last && ended != nullptr && ended->how == control::reply::JoinEnded::How::wanted_again;
 }
 
 }  // namespace
@@ -84,7 +84,7 @@ TEST_CASE("a host that answers comes with the next MPI job") {
   CHECK(changes.come.front().host == "w1");
   CHECK(changes.come.front().population == 3);
   CHECK(changes.gone.empty());
-  const std::vector<OfferReply> replies = job.offers.close();
+  const std::vector<OfferReply> replies = job.offers.close(control::reply::JoinEnded::How::wanted_again);
   REQUIRE(replies.size() == 1);
   CHECK(wants_it_again(replies.front()));
 }
