@@ -18,6 +18,7 @@
 
 #include "drover/cli/exit_status.hpp"
 #include "drover/cli/log_level.hpp"
+#include "drover/cli/records/recorded_run.hpp"
 #include "drover/cli/run_options.hpp"
 #include "drover/cli/version.hpp"
 #include "drover/control/control_socket.hpp"
@@ -95,8 +96,18 @@ void take_allocation(runtime::JoinPlan& plan, const WorkerCommandOptions& option
   plan.slots_per_worker = options.num_slots.value_or(least_cpus);
 }
 
-runtime::JoinPlan plan_of(const WorkerCommandOptions& options, const Program* program) {
+/// One that cannot be read may be about to go on.
+bool is_over(const std::string& run_dir) {
+  try {
+    return read_run(journal::RunDirectory::open(run_dir)).state == "finished";
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+runtime::JoinPlan plan_of(const WorkerCommandOptions& options, const Program* program, bool was_part) {
   runtime::JoinPlan plan;
+  plan.was_part = was_part;
   if (program != nullptr) {
     plan.args_before = program->args_before;
     plan.args_after = program->args_after;
@@ -109,6 +120,7 @@ runtime::JoinPlan plan_of(const WorkerCommandOptions& options, const Program* pr
     const bool is_remote = colon != std::string::npos && options.join.find('/') > colon;
     if (!is_remote) plan.run_dir = fs::absolute(options.join).lexically_normal().string();
   }
+  if (!plan.run_dir.empty()) plan.is_run_over = [run_dir = plan.run_dir] { return is_over(run_dir); };
   plan.relay = plan.run_dir.empty() ? relay_command(options.join, plan.program) : relay_to_job(plan);
   plan.population = options.population.value_or(1);
   plan.slots_per_worker = options.num_slots.value_or(1);
@@ -185,8 +197,10 @@ CLI::App* declare_worker_command(CLI::App& app, WorkerCommandOptions& options) {
 int run_worker_command(const WorkerCommandOptions& options, const Program* program) {
   if (!options.log_level.empty() && ::setenv(kLogLevelVariable, options.log_level.c_str(), 1) < 0)
     throw system_error("cannot set the environment", errno);
+  bool was_part = false;
   for (int num_failures = 0;;) {
-    const runtime::JoinEnd end = runtime::join(plan_of(options, program));  // the master may have moved
+    const runtime::JoinEnd end = runtime::join(plan_of(options, program, was_part));  // the master may have moved
+    was_part = was_part || end.has_joined;
     num_failures = end.has_joined ? 0 : num_failures + 1;
     switch (end.how) {
       case runtime::JoinEnd::How::left:

@@ -87,6 +87,8 @@ class ControlServer {
   struct Client;
   enum class Unread : std::uint8_t { is_bounded, does_not_matter };
 
+  [[nodiscard]] bool listen();
+  void restore_socket();
   void accept_clients();
   void admit(support::UniqueFd socket);
   [[nodiscard]] bool make_room();
@@ -110,6 +112,7 @@ class ControlServer {
   support::UniqueFd epoll_;
   core::Time now_{};
   core::Time accept_again_{};  ///< after descriptors ran out
+  core::Time restore_at_{};
   bool is_accepting_ = true;
   bool is_closing_ = false;
   std::size_t num_subscribers_ = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "drover/control/task_ranges.hpp"
 #include "drover/core/outcome.hpp"
 #include "drover/journal/event_json.hpp"
 #include "drover/support/error.hpp"
@@ -22,6 +23,12 @@ constexpr std::size_t kMostWaitingSubmissions = 256;
 
 control::WayIn way_of(core::GroupSource source) {
   return source == core::GroupSource::join ? control::WayIn::join : control::WayIn::spawn;
+}
+
+/// To another MPI job: not when all that there was to do has been done meanwhile.
+bool is_moving(const core::Scheduler& scheduler) {
+  return scheduler.stop_reason() == core::StopReason::rollover &&
+         (scheduler.counts().unfinished() > 0 || scheduler.has_more_input());
 }
 
 }  // namespace
@@ -116,8 +123,7 @@ void ControlDesk::take(control::RequestRef from, const request::ScaleAdd& reques
 }
 
 void ControlDesk::take(control::RequestRef from, const request::JoinAnnounce& request) {
-  const bool is_moving = scheduler_->stop_reason() == core::StopReason::rollover;
-  if (host_offers_ && is_moving) return server_.reply(from, reply::JoinEnded{true});
+  if (host_offers_ && is_moving(*scheduler_)) return server_.reply(from, reply::JoinEnded{true});
   if (!scheduler_->is_open()) return server_.refuse(from, ErrorCode::impossible, "the run is ending");
   if (scheduler_->is_quarantined(request.host))
     return server_.refuse(from, ErrorCode::impossible,
@@ -168,7 +174,7 @@ void ControlDesk::take(control::RequestRef from, const request::Cancel& request)
   reply::Cancelled counts;
   std::vector<core::TaskId> tasks;
   const std::uint64_t num_accepted = scheduler_->counts().accepted;
-  for (const control::TaskRange& range : request.tasks) {
+  for (const control::TaskRange& range : control::disjoint(request.tasks)) {
     const std::uint64_t last = std::min(range.last.value, num_accepted);
     counts.num_unknown += range.last.value - std::max(last, range.first.value - 1);
     for (std::uint64_t id = range.first.value; id <= last; ++id) {
@@ -208,8 +214,7 @@ void ControlDesk::answer(const std::vector<OfferReply>& replies) {
 }
 
 void ControlDesk::close() {
-  if (host_offers_ && scheduler_ != nullptr && scheduler_->stop_reason() == core::StopReason::rollover)
-    answer(host_offers_->close());
+  if (host_offers_ && scheduler_ != nullptr && is_moving(*scheduler_)) answer(host_offers_->close());
   server_.close(kCloseGrace);
 }
 
@@ -400,8 +405,7 @@ void ControlDesk::on(const core::fact::WorkerEnded& fact) {
 /// to a new MPI job; not when the run ends anyway.
 void ControlDesk::on(const core::fact::GroupEnded& fact) {
   const auto joined = joined_.extract(fact.group);
-  const bool can_come_again = (fact.how == core::GroupEnd::lost && scheduler_->is_open()) ||
-                              scheduler_->stop_reason() == core::StopReason::rollover;
+  const bool can_come_again = (fact.how == core::GroupEnd::lost && scheduler_->is_open()) || is_moving(*scheduler_);
   if (joined) server_.reply(joined.mapped(), reply::JoinEnded{can_come_again});
 }
 

@@ -220,9 +220,10 @@ class Joiner {
   std::optional<core::GroupId> group_;
   bool is_announced_ = false;
   bool has_joined_ = false;
-  bool is_host_offered_ = false;  ///< the master starts the ranks, not we
-  bool is_left_behind_ = false;   ///< by a master that would be offered the host again
-  bool is_let_go_ = false;        ///< by the master: it left, or the run has ended
+  bool was_part_ = plan_.was_part;  ///< of a run that had another master
+  bool is_host_offered_ = false;    ///< the master starts the ranks, not we
+  bool is_left_behind_ = false;     ///< by a master that would be offered the host again
+  bool is_let_go_ = false;          ///< by the master: it left, or the run has ended
   int num_signals_ = 0;
   std::optional<core::Time> gone_since_;
   std::optional<core::Time> ended_since_;
@@ -262,6 +263,7 @@ std::optional<reply::Hello> Joiner::find_master(core::Duration patience) {
     std::string reason;
     if (auto about = greet(reason)) return about;
     take_signals();
+    if (was_part_ && plan_.is_run_over && plan_.is_run_over()) end(JoinEnd::How::left, "");
     if (end_) break;
     const std::string because = reason.empty() ? "" : ": " + reason;
     if (now() >= deadline)
@@ -417,6 +419,7 @@ void Joiner::find_next_master() {
   group_.reset();
   channel_.reset();
   is_left_behind_ = false;
+  was_part_ = true;
   pollfd polled{signals_.fd(), POLLIN, 0};
   ::poll(&polled, 1, static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(kRetryPause).count()));
   try {

@@ -39,6 +39,10 @@ struct JoinPlan {
   std::string host;  ///< this machine's name, for the master to show
   /// How long to wait for a master that does not answer yet.
   core::Duration patience = std::chrono::seconds(30);
+  /// Whether it was part of the run before, and looks for its next master.
+  bool was_part = false;
+  /// Whether the run has come to its end, so that there will be no next master. May be null: that cannot be known here.
+  std::function<bool()> is_run_over;
   /// Told what is going on, a line each.
   std::function<void(const std::string&)> say;
 };
