@@ -42,14 +42,19 @@ count() {
 }
 count_is() { [ "$(count "$1")" = "$2" ]; }
 
-# end_run STATUS: closes it; it ends with this status.
-end_run() {
-  "$DROVER" close
+# ends_with STATUS: the run does, by itself.
+ends_with() {
   local status=0
   wait "$run_pid" || status=$?
   run_pid=
   cat run.err
   [ "$status" -eq "$1" ]
+}
+
+# end_run STATUS: closes it; it ends with this status.
+end_run() {
+  "$DROVER" close
+  ends_with "$1"
   [ ! -e run/control.sock ]
   [ ! -e run/control.lock ]
 }
@@ -112,6 +117,10 @@ end_run() {
   until_true 30 count_is succeeded 1
   run "$DROVER" cancel 1-4
   [ "$output" = "cancelled 0 tasks, 4 had ended before" ]
+  # Each task counts once.
+  run "$DROVER" cancel 1 1 2-4 2-4 6-9 6
+  [ "${lines[0]}" = "cancelled 0 tasks, 4 had ended before" ]
+  [[ ${lines[1]} == "drover: 4 tasks to cancel: "* ]]
   end_run 3
 }
 
@@ -123,16 +132,20 @@ end_run() {
   [[ $output == "stopping: 2 commands still running"* ]]
   run "$DROVER" submit true
   [ "$status" -eq 125 ]
-  wait "$run_pid" || true
+  ends_with 130
   [ "$(cat finished)" = yes ]
   rm -r run
   start_run
   "$DROVER" submit 'sleep 100'
   until_true 30 count_is executing 1
   "$DROVER" stop --now
-  wait "$run_pid" || true
-  run_pid=
+  ends_with 130
   [ ! -e run/control.sock ]
+  rm -r run
+  start_run
+  "$DROVER" submit --wait true
+  "$DROVER" stop
+  ends_with 0
 }
 
 follower_hears_of_a_task() {
@@ -153,8 +166,7 @@ follower_hears_of_a_task() {
   cat out
   [ $status -ne 0 ]
   wait $follower
-  wait "$run_pid" || true
-  run_pid=
+  ends_with 130
 }
 
 @test "events go on to the end" {
@@ -207,6 +219,53 @@ follower_hears_of_a_task() {
   echo "$output"
   [ "$status" -eq 125 ]
   "$DROVER" submit --wait true
+  end_run 0
+}
+
+@test "a control socket that somebody removes is made again, and whoever asks meanwhile waits for it" {
+  start_run
+  "$DROVER" submit 'until [ -e go ]; do sleep 0.02; done'
+  until_true 30 count_is executing 1
+  for file in control.sock control.lock 'control.sock control.lock'; do
+    # shellcheck disable=SC2086 # two of them
+    (cd run && rm $file)
+    until_true 60 test -S run/control.sock -a -s run/control.lock
+    [ "$(stat -c %a run/control.sock)" = 600 ]
+    run "$DROVER" status --run run
+    echo "$output"
+    [ "$status" -eq 0 ]
+  done
+  rm run/control.sock
+  run "$DROVER" status --run run
+  echo "$output"
+  [ "$status" -eq 0 ]
+  [[ $output == *running* ]]
+  touch go
+  end_run 0
+}
+
+@test "a master that cannot make its socket again is said to live" {
+  start_run
+  master=$(cut -d' ' -f2 run/control.lock)
+  kill -STOP "$master"
+  rm run/control.sock
+  run "$DROVER" status --run run --patience 500ms
+  kill -CONT "$master"
+  echo "$output"
+  [ "$status" -eq 125 ]
+  [[ $output == *"(process $master on "*") lives, but "*"control.sock' is missing"* ]]
+  "$DROVER" status --run run
+  end_run 0
+}
+
+@test "explain says of a task that waits that it waits" {
+  start_run
+  "$DROVER" submit 'until [ -e go ]; do sleep 0.02; done' 'until [ -e go ]; do sleep 0.02; done' true true
+  until_true 30 count_is executing 2
+  run "$DROVER" explain 4
+  [ "$output" = 'Task 4 waits for a free slot behind 1 other task; of 2 slots none is free.' ] ||
+    [[ $output == 'Task 4 is with worker '*', behind what runs there.' ]]
+  touch go
   end_run 0
 }
 

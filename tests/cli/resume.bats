@@ -208,6 +208,25 @@ killed_while_printing() {
   [ "$(query run "SELECT count(*) FROM tasks WHERE state <> 'succeeded'")" = 0 ]
 }
 
+@test "a group that has no master when its run comes to its end leaves" {
+  start_drover run -j 1 --prefetch 0 --max-rollovers 0 --run-dir run \
+    'touch began-{}; until [ -e go ]; do sleep 0.05; done' ::: 1 2 3 >out 2>err
+  local started=$!
+  until_true 60 test -e began-1
+  "$DROVER" worker --join run --rejoin >worker.log 2>&1 3>&- &
+  local worker=$!
+  until_true 60 grep -q 'has joined run' worker.log
+  # It is not to see the next master.
+  kill -STOP "$worker"
+  kill -KILL "$(master_pid run)"
+  wait "$started" || true
+  touch go
+  run -0 drover run --resume run
+  kill -CONT "$worker"
+  wait "$worker"
+  grep -q 'the group has left' worker.log
+}
+
 @test "two masters on one run are refused" {
   start_drover run -j 1 -q --run-dir run 'touch started; sleep 600; : {}' ::: a
   until_true 60 test -e started

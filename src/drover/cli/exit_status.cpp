@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdint>
 
 namespace drover::cli {
 
@@ -11,19 +12,35 @@ constexpr int kTimeLimit = 124;
 constexpr int kSignalBase = 128;
 constexpr std::uint64_t kMostCounted = 101;
 
+int status_with_work_left(const runtime::RunEnd& end) {
+  // Nobody asked for the end: then it should not have come.
+  if (!end.stop_reason) return kInternalFailure;
+  switch (*end.stop_reason) {
+    case core::StopReason::requested:
+      return kSignalBase + end.signal.value_or(SIGINT);
+    case core::StopReason::halt_policy:
+      return exit_status(end.counts);
+    case core::StopReason::time_limit:
+      return kTimeLimit;
+    case core::StopReason::rollover:  // and it is this process that ends: no other goes on
+    case core::StopReason::no_workers:
+    case core::StopReason::internal:
+      break;
+  }
+  return kInternalFailure;
+}
+
 }  // namespace
 
 int exit_status(const core::Counts& counts) {
   return static_cast<int>(std::min(counts.unsuccessful(), kMostCounted));
 }
 
-int exit_status(const runtime::RunEnd& end, bool is_reader_gone) {
+int exit_status(const runtime::RunEnd& end, const Bystanders& bystanders) {
   if (!end.failure.empty()) return kInternalFailure;
-  if (is_reader_gone) return kSignalBase + SIGPIPE;
-  const bool has_work_left = end.stop_reason.has_value();
-  if (has_work_left && end.stop_reason == core::StopReason::time_limit) return kTimeLimit;
-  if (has_work_left && end.signal) return kSignalBase + *end.signal;
-  return exit_status(end.counts);
+  if (bystanders.is_reader_gone) return kSignalBase + SIGPIPE;
+  if (end.has_work_left()) return status_with_work_left(end);
+  return bystanders.program_status.value_or(exit_status(end.counts));
 }
 
 }  // namespace drover::cli

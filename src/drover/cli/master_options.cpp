@@ -134,9 +134,9 @@ runtime::RecruiterOptions recruiter_options(const RunOptions& options, const Pro
   return recruiter;
 }
 
-runtime::StatusBoard::About board_about(const RunOptions& options, const journal::RunDirectory& run,
-                                        const std::string& host) {
-  return {run_id(run), run.path().string(), host, options.heartbeat, options.keep_open};
+runtime::StatusBoard::About board_about(const RunOptions& options, const OpenRun& run, const std::string& host) {
+  return {run_id(run.directory), run.directory.path().string(),      host, options.heartbeat,
+          options.keep_open,     run.journal->start().is_input_ended};
 }
 
 bool can_roll_over(const runtime::SupervisorLink* supervisor, const OpenRun& run) {

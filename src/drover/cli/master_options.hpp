@@ -21,7 +21,7 @@ namespace drover::cli {
 /// `program`: null when tasks are commands.
 [[nodiscard]] runtime::RecruiterOptions recruiter_options(const RunOptions& options, const Program* program);
 
-[[nodiscard]] runtime::StatusBoard::About board_about(const RunOptions& options, const journal::RunDirectory& run,
+[[nodiscard]] runtime::StatusBoard::About board_about(const RunOptions& options, const OpenRun& run,
                                                       const std::string& host);
 
 /// Whether another MPI job may go on with the run. `supervisor`: who would start it; null: nobody.

@@ -156,8 +156,8 @@ std::unique_ptr<runtime::FunctionDesk> make_function_desk(const RunInvocation& i
 
 /// Another session will, without being asked for.
 bool will_go_on(const runtime::RunEnd& end) {
-  return end.failure.empty() &&
-         (end.stop_reason == core::StopReason::rollover || end.stop_reason == core::StopReason::time_limit);
+  return end.is_rollover() ||
+         (end.failure.empty() && end.stop_reason == core::StopReason::time_limit && end.has_work_left());
 }
 
 /// Why code that still waits for a result gets none.
@@ -171,23 +171,29 @@ std::string why_over(const runtime::RunEnd& end) {
 class Session {
  public:
   Session(const Program* program, const std::filesystem::path& run_dir) : program_(program) {
-    if (program_ != nullptr) thread_ = std::thread([this, run_dir] { status_ = program_->session(run_dir); });
+    if (program_ != nullptr) thread_ = std::thread([this, run_dir] { end_ = program_->session(run_dir); });
   }
-  ~Session() { (void)end("the run is over"); }
+  ~Session() { end("the run is over"); }
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  /// Nothing more comes of its tasks: waits for it to see that. The exit status that it gave, if it did.
-  std::optional<int> end(const std::string& reason) {
-    if (!thread_.joinable()) return status_;
+  /// Nothing more comes of its tasks: waits for it to see that.
+  void end(const std::string& reason) {
+    if (!thread_.joinable()) return;
     program_->calls.close(reason);
     thread_.join();
-    return status_;
   }
+
+  // Once it has ended:
+
+  /// The exit status that it gave, if it did.
+  [[nodiscard]] std::optional<int> status() const { return end_.status; }
+  /// Whether it would have had more to do, or has submitted what nobody took.
+  [[nodiscard]] bool is_cut_short() const { return end_.is_cut_short || program_->calls.has_submitted(); }
 
  private:
   const Program* program_;
-  std::optional<int> status_;
+  SessionEnd end_{std::nullopt, false};
   std::thread thread_;
 };
 
@@ -257,11 +263,11 @@ Batch::Batch(const RunInvocation& invocation, runtime::SupervisorLink* superviso
       printing_(options_, run, store_, line_),
       recruiter_(recruiter_options(options_, invocation_.program)),
       taint_(recruiter_, host_),
-      board_(board_about(options_, run_, host_), started_, journal::task_history(run_)),
+      board_(board_about(options_, run, host_), started_, journal::task_history(run_)),
       desk_(desk_options(invocation, supervisor, run, host_), board_, recruiter_),
       functions_(make_function_desk(invocation, transport, run)),
       results_(store_, printing_.printer(), desk_, functions_.get()),
-      progress_(line_, started_),
+      progress_(line_, started_, run.journal->start().is_input_ended),
       summary_(started_),
       notices_(line_, options_.quiet, support::format_duration(options_.worker_wait)),
       json_(printing_.printer()) {
@@ -296,10 +302,11 @@ int Batch::run() {
   runtime::RunEnd end = loop.run();
   if (desk_.host_offers() != nullptr) host_changes_ = desk_.host_offers()->changes();
   desk_.close();  // the session may be a client, too
-  const std::optional<int> session_status = session.end(why_over(end));
+  session.end(why_over(end));
   has_losses_ = end.counts.workers_lost > 0;
-  const bool is_rollover = end.failure.empty() && end.stop_reason == core::StopReason::rollover;
-  if (allocator_ && is_rollover) allocator_->hand_over();
+  // Only the program's code knows whether there would have been more.
+  if (invocation_.program != nullptr) end.is_input_left = session.is_cut_short();
+  if (allocator_ && end.is_rollover()) allocator_->hand_over();
   allocator_.reset();
   printing_.finish(will_go_on(end) ? Printer::Held::leave : Printer::Held::print, signals_);
   // Printing may also fail once the last task has ended.
@@ -307,12 +314,11 @@ int Batch::run() {
       failure && !failure->is_reader_gone && end.failure.empty())
     end.failure = failure->message;
   line_.clear();
-  if (is_rollover)
+  if (end.is_rollover())
     rollover_reason_ = end.rollover_reason;
   else
     print_summary(end);
-  int status = exit_status(end, results_.is_reader_gone());
-  if (session_status && end.failure.empty() && !end.stop_reason) status = *session_status;
+  const int status = exit_status(end, {results_.is_reader_gone(), session.status()});
   end_session(end, status);
   return status;
 }
@@ -334,12 +340,12 @@ void Batch::catch_up() {
 }
 
 void Batch::end_session(const runtime::RunEnd& end, int status) {
-  const journal::SessionEnd how = !end.failure.empty() ? journal::SessionEnd::failed
-                                  : end.stop_reason    ? journal::SessionEnd::stopped
-                                                       : journal::SessionEnd::finished;
-  const std::string reason = !end.failure.empty() ? end.failure
-                             : end.stop_reason    ? std::string(core::to_string(*end.stop_reason))
-                                                  : "";
+  const journal::SessionEnd how = !end.failure.empty()  ? journal::SessionEnd::failed
+                                  : end.has_work_left() ? journal::SessionEnd::stopped
+                                                        : journal::SessionEnd::finished;
+  const std::string reason = !end.failure.empty()                     ? end.failure
+                             : end.stop_reason && end.has_work_left() ? std::string(core::to_string(*end.stop_reason))
+                                                                      : "";
   try {
     open_run_.journal->end_session(how, status, reason);
     if (how == journal::SessionEnd::finished) StdinSpool::remove_from(run_.path());
@@ -354,7 +360,7 @@ void Batch::print_summary(const runtime::RunEnd& end) {
   const std::uint64_t num_abandoned = functions_ ? functions_->num_abandoned() : 0;
   // A program has its failures as exceptions.
   const bool is_news = num_abandoned > 0 || (invocation_.program == nullptr && end.counts.unsuccessful() > 0);
-  if (options_.quiet && !is_news && !end.stop_reason) return;
+  if (options_.quiet && !is_news && !end.has_work_left()) return;
   const auto command = [this](const std::string& option) {
     return resume_command(option, run_.path(), supervisor_ == nullptr, invocation_.program);
   };
@@ -405,8 +411,7 @@ int finish_at_once(const RunOptions& options, OpenRun& run, runtime::SignalInbox
   printing.finish(Printer::Held::print, signals);
   const core::Counts& totals = run.journal->start().totals;
   std::fprintf(stderr, "drover: %s\n", finished_text(run.directory, totals).c_str());
-  // The session before was to say what became of the tasks.
-  const int status = options.is_rollover ? exit_status(totals) : 0;
+  const int status = exit_status(totals);
   run.journal->end_session(journal::SessionEnd::finished, status, "");
   cancel_left_jobs(run.directory.path());
   return status;

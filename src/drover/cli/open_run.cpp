@@ -202,7 +202,7 @@ std::string finished_text(const journal::RunDirectory& run, const core::Counts& 
   return text;
 }
 
-std::string look_at_resumed_run(const RunInvocation& invocation) {
+std::optional<core::Counts> look_at_resumed_run(const RunInvocation& invocation) {
   const RunOptions& options = invocation.options;
   const journal::RunDirectory run = journal::RunDirectory::open(options.resumed_dir());
   if (const auto master = journal::current_master(run))
@@ -212,7 +212,8 @@ std::string look_at_resumed_run(const RunInvocation& invocation) {
   SQLite::Database database = journal::open_for_reading(run.database());
   const journal::Progress progress = journal::read_progress(database);
   const bool is_finished = progress.is_input_ended && progress.totals.unfinished() == 0;
-  return is_finished && !wants_more && is_all_printed(options, run) ? finished_text(run, progress.totals) : "";
+  if (!is_finished || wants_more || !is_all_printed(options, run)) return std::nullopt;
+  return progress.totals;
 }
 
 }  // namespace drover::cli

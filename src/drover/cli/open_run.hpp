@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "drover/cli/run_command.hpp"
@@ -41,8 +42,8 @@ struct OpenRun {
 /// What is said of a run that has nothing left to do: its counts, and how to run tasks again.
 [[nodiscard]] std::string finished_text(const journal::RunDirectory& run, const core::Counts& totals);
 
-/// Before anything is started: throws Error if the run is being worked on; returns finished_text() if
-/// the call would find nothing to do, else an empty string.
-[[nodiscard]] std::string look_at_resumed_run(const RunInvocation& invocation);
+/// Before anything is started: throws Error if the run is being worked on. The totals of the run if the call would find
+/// nothing to do; else none.
+[[nodiscard]] std::optional<core::Counts> look_at_resumed_run(const RunInvocation& invocation);
 
 }  // namespace drover::cli

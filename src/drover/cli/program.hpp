@@ -14,6 +14,12 @@
 
 namespace drover::cli {
 
+/// How a program's code that submits tasks came to its end.
+struct SessionEnd {
+  std::optional<int> status;  ///< what it returned, if it did return anything
+  bool is_cut_short;          ///< it heard that the run has stopped, and gave up
+};
+
 struct Program {
   /// What its tasks may call; the same in every process.
   std::shared_ptr<const exec::FunctionTable> functions;
@@ -23,9 +29,8 @@ struct Program {
   std::function<void()> prepare;
   /// Where its code submits tasks: the session on the master, or tasks on a worker.
   runtime::CallBoard& calls;
-  /// Executed on a thread of its own on the master. Gives an exit status, or none: then it is the run's.
-  /// Does not throw, and returns once the board is closed.
-  std::function<std::optional<int>(const std::filesystem::path& run_dir)> session;
+  /// Executed on a thread of its own on the master. Does not throw, and returns once the board is closed.
+  std::function<SessionEnd(const std::filesystem::path& run_dir)> session;
   /// What turns a call of the program into a call of drover, before and after drover's arguments.
   std::vector<std::string> args_before;
   std::vector<std::string> args_after;

@@ -31,10 +31,6 @@ std::string eta_text(double seconds) {
 
 }  // namespace
 
-Progress::Progress(TerminalLine& line, core::Time started) : line_(line), started_(started) {
-  ended_.emplace_back(started, 0);
-}
-
 void Progress::on_facts(std::span<const core::Fact> facts, core::WallMicros) {
   is_input_ended_ = is_input_ended_ || std::any_of(facts.begin(), facts.end(), [](const core::Fact& fact) {
                       return std::holds_alternative<core::fact::InputEnded>(fact);

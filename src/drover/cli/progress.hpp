@@ -15,7 +15,8 @@ namespace drover::cli {
 class Progress final : public runtime::Observer {
  public:
   /// `line` outlives this.
-  Progress(TerminalLine& line, core::Time started);
+  Progress(TerminalLine& line, core::Time started, bool is_input_ended)
+      : line_(line), started_(started), is_input_ended_(is_input_ended) {}
 
   void on_facts(std::span<const core::Fact> facts, core::WallMicros now) override;
   void on_turn(const core::Scheduler& scheduler, core::Time now) override;
@@ -26,7 +27,7 @@ class Progress final : public runtime::Observer {
   TerminalLine& line_;
   core::Time started_;
   core::Time drawn_{};
-  bool is_input_ended_ = false;
+  bool is_input_ended_;
   std::deque<std::pair<core::Time, std::uint64_t>> ended_;  ///< samples of the last seconds, for the rate
 };
 

@@ -8,6 +8,7 @@
 
 #include "drover/cli/auto_alloc.hpp"
 #include "drover/cli/caller_shell.hpp"
+#include "drover/cli/exit_status.hpp"
 #include "drover/cli/farm_start.hpp"
 #include "drover/cli/master_rank.hpp"
 #include "drover/cli/open_run.hpp"
@@ -96,10 +97,11 @@ int run(RunInvocation invocation) {
   const bool is_first = transport::launcher_rank() == 0;
   if (invocation.options.dry_run) return is_first ? dry_run(invocation) : 0;
   if (!is_launched && invocation.resumed) {
-    if (const std::string finished = look_at_resumed_run(invocation); !finished.empty()) {
-      std::fprintf(stderr, "drover: %s\n", finished.c_str());
-      cancel_left_jobs(journal::RunDirectory::open(invocation.options.resumed_dir()).path());
-      return 0;
+    if (const std::optional<core::Counts> totals = look_at_resumed_run(invocation)) {
+      const journal::RunDirectory finished = journal::RunDirectory::open(invocation.options.resumed_dir());
+      std::fprintf(stderr, "drover: %s\n", finished_text(finished, *totals).c_str());
+      cancel_left_jobs(finished.path());
+      return exit_status(*totals);
     }
   }
   if (!is_launched) return run_supervised(invocation);

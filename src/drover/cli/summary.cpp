@@ -74,33 +74,39 @@ void Summary::on(const core::fact::WorkerEnded& fact) {
 void Summary::on(const core::fact::AttemptEnded& fact) {
   busy_seconds_ += seconds(fact.result.runtime);
   if (core::is_success(fact.result.outcome)) return;
-  Unfinished& task = unfinished_[fact.result.attempt.task];
-  task.host = hosts_[fact.worker];
-  task.outcome = core::describe(fact.result.outcome);
-  task.stderr_tail = fact.result.stderr_tail;
+  unfinished_[fact.result.attempt.task].attempt =
+      Attempt{hosts_[fact.worker], core::describe(fact.result.outcome), fact.result.stderr_tail};
 }
 
 void Summary::on(const core::fact::AttemptLost& fact) {
-  Unfinished& task = unfinished_[fact.attempt.task];
-  task.host = hosts_[fact.worker];
-  task.outcome = "its worker died while it was executing";
+  if (!fact.charged) return;
+  unfinished_[fact.attempt.task].attempt = Attempt{hosts_[fact.worker], "its worker died while it was executing", ""};
 }
 
 void Summary::on(const core::fact::TaskEnded& fact) {
   auto task = unfinished_.extract(fact.task);
   if (fact.how == core::TaskEnd::succeeded || !task) return;
-  if (failures_.size() < kMostFailuresShown) failures_.push_back({fact.task, std::move(task.mapped())});
+  if (failures_.size() < kMostFailuresShown) failures_.push_back({fact.task, fact.how, std::move(task.mapped())});
+}
+
+/// What was cancelled says so, whatever its attempts had come to before; of the others the last attempt tells why.
+std::string Summary::text_of(const Failure& failure) {
+  const std::string task = "  task " + std::to_string(failure.task.value);
+  const std::string command = ": " + shown(failure.what.command, kMostCommandShown) + "\n";
+  const std::optional<Attempt>& attempt = failure.what.attempt;
+  if (!attempt) return task + ": " + std::string(core::to_string(failure.how)) + " before it was executed" + command;
+  const std::string where = task + " on " + attempt->host + ": ";
+  if (failure.how == core::TaskEnd::cancelled) return where + "cancelled" + command;
+  std::string text = where + attempt->outcome + command;
+  // Of one that could not start the reason is all there is.
+  if (!attempt->stderr_tail.empty() && attempt->outcome.find(attempt->stderr_tail) == std::string::npos)
+    text += "    " + shown(attempt->stderr_tail, kMostCommandShown) + "\n";
+  return text;
 }
 
 std::string Summary::failures_text() const {
   std::string text;
-  for (const Failure& failure : failures_) {
-    text += "  task " + std::to_string(failure.task.value) + " on " + failure.what.host + ": " + failure.what.outcome +
-            ": " + shown(failure.what.command, kMostCommandShown) + "\n";
-    // Of one that could not start the reason is all there is.
-    if (!failure.what.stderr_tail.empty() && failure.what.outcome.find(failure.what.stderr_tail) == std::string::npos)
-      text += "    " + shown(failure.what.stderr_tail, kMostCommandShown) + "\n";
-  }
+  for (const Failure& failure : failures_) text += text_of(failure);
   return text;
 }
 
@@ -118,8 +124,7 @@ std::string Summary::text(const runtime::RunEnd& end, const std::filesystem::pat
   if (counts.unsuccessful() > failures_.size())
     text += "  and " + std::to_string(counts.unsuccessful() - failures_.size()) + " more: see joblog.tsv there\n";
   if (counts.unsuccessful() > 0) text += "  to run just those again: " + next.resume_failed + "\n";
-  if ((counts.unfinished() > 0 || end.is_input_left) && !next.resume.empty())
-    text += "  to go on with the rest: " + next.resume + "\n";
+  if (end.has_work_left() && !next.resume.empty()) text += "  to go on with the rest: " + next.resume + "\n";
   return text;
 }
 

@@ -3,12 +3,13 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
-#include "drover/runtime/master_loop.hpp"
 #include "drover/runtime/observer.hpp"
+#include "drover/runtime/run_end.hpp"
 
 namespace drover::cli {
 
@@ -33,14 +34,19 @@ class Summary final : public runtime::Observer {
                                  const NextCommands& next) const;
 
  private:
-  struct Unfinished {
-    std::string command;  ///< of a function, what it is called
+  /// An attempt that did not succeed.
+  struct Attempt {
     std::string host;
     std::string outcome;
     std::string stderr_tail;
   };
+  struct Unfinished {
+    std::string command;             ///< of a function, what it is called
+    std::optional<Attempt> attempt;  ///< the last; none: it was never executed
+  };
   struct Failure {
     core::TaskId task;
+    core::TaskEnd how;
     Unfinished what;
   };
 
@@ -53,6 +59,7 @@ class Summary final : public runtime::Observer {
   template <class Other>
   void on(const Other&) {}
   [[nodiscard]] std::string failures_text() const;
+  [[nodiscard]] static std::string text_of(const Failure& failure);
 
   core::Time started_;
   core::Time changed_;

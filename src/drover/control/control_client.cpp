@@ -26,8 +26,7 @@ constexpr auto kConnectPause = 10ms;
 
 std::string master_text(const std::filesystem::path& run_dir) {
   const std::optional<MasterPlace> place = read_master_place(run_dir);
-  return "the master of run '" + run_dir.string() + "'" +
-         (place ? " (process " + std::to_string(place->pid) + " on " + place->host + ")" : "");
+  return "the master of run '" + run_dir.string() + "'" + (place ? " (" + to_string(*place) + ")" : "");
 }
 
 Unreachable no_answer(const std::filesystem::path& run_dir, core::Duration patience) {
@@ -40,8 +39,10 @@ support::UniqueFd connect(const std::filesystem::path& run_dir, core::Duration p
   for (;;) {
     Connected connected = connect_to(run_dir);
     if (connected.socket) return std::move(connected.socket);
-    if (connected.error != EAGAIN) throw unreachable(run_dir, connected.error);
-    if (SteadyClock::now() >= deadline) throw no_answer(run_dir, patience);
+    const bool is_crowded = connected.error == EAGAIN;
+    const bool is_late = SteadyClock::now() >= deadline;
+    if (!is_crowded && (is_late || !is_coming_back(run_dir))) throw unreachable(run_dir, connected.error);
+    if (is_late) throw no_answer(run_dir, patience);
     std::this_thread::sleep_for(kConnectPause);
   }
 }

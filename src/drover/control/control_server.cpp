@@ -31,6 +31,8 @@ constexpr std::size_t kEnoughUnread = 1U << 20;
 /// For the last words to a client that is hung up on.
 constexpr core::Duration kHangUpGrace = 5s;
 constexpr core::Duration kAcceptPause = 1s;
+/// How often to look whether the socket can still be found.
+constexpr core::Duration kRestorePause = 1s;
 constexpr auto kClosePause = 5ms;
 constexpr std::uint64_t kListening = 0;
 
@@ -88,17 +90,29 @@ ControlServer::ControlServer(const std::filesystem::path& run_dir, reply::Hello 
       about_(std::move(about)),
       socket_(run_dir),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
+  if (!epoll_ || !listen()) throw system_error("cannot wait for control clients", errno);
+}
+
+bool ControlServer::listen() {
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.u64 = kListening;
-  if (!epoll_ || ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, socket_.fd(), &event) < 0)
-    throw system_error("cannot wait for control clients", errno);
+  is_accepting_ = true;
+  return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, socket_.fd(), &event) == 0;
+}
+
+/// Somebody may tidy up in the directory of the run.
+void ControlServer::restore_socket() {
+  if (is_closing_ || now_ < restore_at_) return;
+  restore_at_ = now_ + kRestorePause;
+  if (socket_.restore()) (void)listen();
 }
 
 ControlServer::~ControlServer() = default;
 
 void ControlServer::poll(core::Time now) {
   now_ = now;
+  restore_socket();
   if (!is_accepting_ && !is_closing_ && now >= accept_again_) accept_clients();
   std::array<epoll_event, kMostEvents> events{};
   const int num = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), 0);

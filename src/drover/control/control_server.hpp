@@ -91,6 +91,8 @@ class ControlServer {
   struct Client;
   enum class Unread : std::uint8_t { is_bounded, does_not_matter };
 
+  [[nodiscard]] bool listen();
+  void restore_socket();
   void accept_clients();
   void admit(support::UniqueFd socket);
   void add(std::unique_ptr<Client> client);
@@ -115,6 +117,7 @@ class ControlServer {
   support::UniqueFd epoll_;
   core::Time now_{};
   core::Time accept_again_{};  ///< after descriptors ran out
+  core::Time restore_at_{};
   bool is_accepting_ = true;
   bool is_closing_ = false;
   std::size_t num_subscribers_ = 0;

@@ -55,8 +55,7 @@ support::UniqueFd open_socket(int flags) {
 
 Error held_by_another(const fs::path& run_dir) {
   std::string where;
-  if (const std::optional<MasterPlace> place = read_master_place(run_dir))
-    where = " (process " + std::to_string(place->pid) + " on " + place->host + ")";
+  if (const std::optional<MasterPlace> place = read_master_place(run_dir)) where = " (" + to_string(*place) + ")";
   return Error("run directory '" + run_dir.string() + "' is in use by another master" + where +
                ": wait for its end, or end it with 'drover stop --run " + run_dir.string() + "'");
 }
@@ -132,23 +131,29 @@ ControlSocket::ControlSocket(const fs::path& run_dir) : run_dir_(run_dir), lock_
   if (const Connected other = connect_to(run_dir); other.socket || other.error == EAGAIN)
     throw held_by_another(run_dir);
   write_place(lock_.get(), lock_path(run_dir));
-  const fs::path path = socket_path(run_dir);
-  remove_stale(path);
-  listening_ = open_socket(SOCK_NONBLOCK);
-  // Linux gives the file the mode of the socket, so that it is never open to others.
-  if (::fchmod(listening_.get(), 0600) < 0) throw system_error("cannot protect the control socket", errno);
-  const std::optional<sockaddr_un> address = address_of(path);
-  // Not every file system can hold a socket.
-  if (!address || ::bind(listening_.get(), generic(*address), sizeof *address) < 0) bind_elsewhere();
-  if (::listen(listening_.get(), kBacklog) < 0) throw system_error("cannot listen at '" + path.string() + "'", errno);
+  listen();
 }
 
-void ControlSocket::bind_elsewhere() {
+void ControlSocket::listen() {
+  const fs::path path = socket_path(run_dir_);
+  remove_stale(path);
+  support::UniqueFd socket = open_socket(SOCK_NONBLOCK);
+  // Linux gives the file the mode of the socket, so that it is never open to others.
+  if (::fchmod(socket.get(), 0600) < 0) throw system_error("cannot protect the control socket", errno);
+  const std::optional<sockaddr_un> address = address_of(path);
+  // Not every file system can hold a socket.
+  if (!address || ::bind(socket.get(), generic(*address), sizeof *address) < 0) bind_elsewhere(socket.get());
+  if (::listen(socket.get(), kBacklog) < 0) throw system_error("cannot listen at '" + path.string() + "'", errno);
+  bound_ = identity_of(path);
+  listening_ = std::move(socket);
+}
+
+void ControlSocket::bind_elsewhere(int socket) {
   private_dir_ = make_private_directory();
   const fs::path link = socket_path(run_dir_);
   const fs::path path = private_dir_ / link.filename();
   const std::optional<sockaddr_un> address = address_of(path);
-  if (!address || ::bind(listening_.get(), generic(*address), sizeof *address) < 0) {
+  if (!address || ::bind(socket, generic(*address), sizeof *address) < 0) {
     const int error = errno;
     std::error_code ignored;
     fs::remove(private_dir_, ignored);
@@ -156,23 +161,56 @@ void ControlSocket::bind_elsewhere() {
   }
   if (::symlink(path.c_str(), link.c_str()) < 0) {
     const int error = errno;
-    remove();
+    remove_socket();
     throw system_error("cannot make the link '" + link.string() + "' to the control socket", error);
   }
 }
 
-void ControlSocket::remove() {
-  if (!lock_) return;
+std::optional<ControlSocket::Identity> ControlSocket::identity_of(const fs::path& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) < 0) return std::nullopt;
+  return Identity{info.st_dev, info.st_ino};
+}
+
+bool ControlSocket::restore() {
+  const bool is_locked = is_still_at(lock_.get(), lock_path(run_dir_));
+  if (is_locked && identity_of(socket_path(run_dir_)) == bound_) return false;
+  try {
+    if (!is_locked) {
+      support::UniqueFd lock = take_lock(run_dir_);  // of another master by now, perhaps
+      write_place(lock.get(), lock_path(run_dir_));
+      lock_ = std::move(lock);
+    }
+    if (identity_of(socket_path(run_dir_)) == bound_) return false;
+    remove_socket();
+    listen();
+    return true;
+  } catch (const Error&) {
+    return false;  // such as when the directory of the run is gone
+  }
+}
+
+void ControlSocket::remove_socket() {
   std::error_code ignored;
   const fs::path path = socket_path(run_dir_);
-  listening_.reset();
   fs::remove(path, ignored);
-  if (!private_dir_.empty()) {
-    fs::remove(private_dir_ / path.filename(), ignored);
-    fs::remove(private_dir_, ignored);
-  }
+  if (private_dir_.empty()) return;
+  fs::remove(private_dir_ / path.filename(), ignored);
+  fs::remove(private_dir_, ignored);
+  private_dir_.clear();
+}
+
+void ControlSocket::remove() {
+  if (!lock_) return;
+  listening_.reset();
+  remove_socket();
+  std::error_code ignored;
   fs::remove(lock_path(run_dir_), ignored);
   lock_.reset();
+}
+
+std::string to_string(const MasterPlace& place) {
+  return "process " + std::to_string(place.pid) + " on " + place.host;
 }
 
 std::optional<MasterPlace> read_master_place(const fs::path& run_dir) {

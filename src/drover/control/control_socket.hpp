@@ -7,6 +7,8 @@
 // link to it.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -30,16 +32,31 @@ class ControlSocket {
 
   [[nodiscard]] int fd() const { return listening_.get(); }
 
+  /// Makes anew what somebody else has removed of its files, so that it can be connected to again; what cannot be made
+  /// now can be tried again. Whether the descriptor is another from now on.
+  bool restore();
+
   /// Nobody can connect any more.
   void remove();
 
  private:
-  void bind_elsewhere();
+  /// Tells files apart that have or had the same name.
+  struct Identity {
+    dev_t device;
+    ino_t inode;
+    friend bool operator==(const Identity&, const Identity&) = default;
+  };
+
+  void listen();
+  void bind_elsewhere(int socket);
+  void remove_socket();
+  [[nodiscard]] static std::optional<Identity> identity_of(const std::filesystem::path& path);
 
   std::filesystem::path run_dir_;
   std::filesystem::path private_dir_;  ///< empty: the socket is in the run directory
   support::UniqueFd lock_;
   support::UniqueFd listening_;
+  std::optional<Identity> bound_;  ///< the file of the socket that listens
 };
 
 /// Who serves a run, as its lock says.
@@ -47,6 +64,8 @@ struct MasterPlace {
   std::string host;
   std::int32_t pid = 0;
 };
+/// `process 71 on node5`
+[[nodiscard]] std::string to_string(const MasterPlace& place);
 /// None when there is no lock or it says nothing.
 [[nodiscard]] std::optional<MasterPlace> read_master_place(const std::filesystem::path& run_dir);
 

@@ -36,12 +36,12 @@ bool is_locked(const fs::path& directory) {
   return lock && ::flock(lock.get(), LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
-RunState state_of(const RunInfo& run) {
-  const Connected connected = connect_to(run.directory);
+RunState state_of(const fs::path& directory, const std::optional<MasterPlace>& place) {
+  const Connected connected = connect_to(directory);
   if (connected.socket || connected.error == EAGAIN) return RunState::live;
   if (connected.error == EACCES || connected.error == EPERM) return RunState::not_yours;
-  const bool is_foreign = run.place && run.place->host != host_name();
-  return is_foreign && is_locked(run.directory) ? RunState::elsewhere : RunState::over;
+  if (!is_locked(directory)) return RunState::over;
+  return place && place->host != host_name() ? RunState::elsewhere : RunState::unreachable;
 }
 
 template <class Take>
@@ -53,7 +53,7 @@ void for_each_directory(const fs::path& parent, const Take& take) {
 
 bool may_be_live(const fs::path& directory) {
   std::error_code ignored;
-  return fs::exists(fs::symlink_status(socket_path(directory), ignored));
+  return fs::exists(fs::symlink_status(socket_path(directory), ignored)) || fs::exists(lock_path(directory), ignored);
 }
 
 std::string listed(const std::vector<RunInfo>& runs) {
@@ -80,9 +80,8 @@ UsageError none_is_live(const std::vector<RunInfo>& runs) {
 }  // namespace
 
 RunInfo look_at_run(const fs::path& directory) {
-  RunInfo run{directory, RunState::over, read_master_place(directory), time_of(directory)};
-  run.state = state_of(run);
-  return run;
+  const std::optional<MasterPlace> place = read_master_place(directory);
+  return {directory, state_of(directory, place), place, time_of(directory)};
 }
 
 std::vector<RunInfo> find_runs(const fs::path& base) {
@@ -103,12 +102,16 @@ fs::path choose_run(const std::string& name, const fs::path& base) {
   const std::vector<RunInfo> runs = find_runs(base);
   std::vector<RunInfo> live;
   std::copy_if(runs.begin(), runs.end(), std::back_inserter(live),
-               [](const RunInfo& run) { return run.state == RunState::live; });
+               [](const RunInfo& run) { return run.state == RunState::live || run.state == RunState::unreachable; });
   if (live.empty()) throw none_is_live(runs);
   if (live.size() > 1)
     throw UsageError(std::to_string(live.size()) +
                      " runs are going on here: say with --run which is meant:" + listed(live));
   return live.front().directory;
+}
+
+bool is_coming_back(const fs::path& run_dir) {
+  return look_at_run(run_dir).state == RunState::unreachable;
 }
 
 Unreachable unreachable(const fs::path& run_dir, int errno_value) {
@@ -123,9 +126,13 @@ Unreachable unreachable(const fs::path& run_dir, int errno_value) {
     return {Reason::elsewhere, "the master of " + run + " is on " + info.place->host +
                                    ": call drover there, as in 'ssh " + info.place->host + " drover status --run " +
                                    fs::absolute(run_dir).string() + "'"};
+  if (info.state == RunState::unreachable)
+    return {Reason::no_answer, "the master of " + run + (info.place ? " (" + to_string(*info.place) + ")" : "") +
+                                   " lives, but '" + socket_path(run_dir).string() +
+                                   "' is missing, and it has not made it again: it is stopped, or cannot write there"};
   if (info.place)
-    return {Reason::over, run + " has no master any more: process " + std::to_string(info.place->pid) + " on " +
-                              info.place->host + " died; go on with: drover run --resume " + run_dir.string()};
+    return {Reason::over, run + " has no master any more: " + to_string(*info.place) +
+                              " died; go on with: drover run --resume " + run_dir.string()};
   return {Reason::over, run + " is over, or has not begun: no master serves it"};
 }
 

@@ -13,15 +13,16 @@
 namespace drover::control {
 
 enum class RunState : std::uint8_t {
-  live,       ///< a master listens
-  over,       ///< nobody does
-  elsewhere,  ///< its master is on another host
+  live,         ///< a master listens
+  unreachable,  ///< its master is on this host, but the socket is missing: it makes another
+  elsewhere,    ///< its master is on another host
   not_yours,
+  over,  ///< it has no master
 };
 
 struct RunInfo {
   std::filesystem::path directory;
-  RunState state = RunState::over;
+  RunState state;
   std::optional<MasterPlace> place;
   /// When its master began, or when it was last changed.
   std::filesystem::file_time_type time;
@@ -41,5 +42,8 @@ struct RunInfo {
 
 /// Why a connection to the master of this run failed.
 [[nodiscard]] Unreachable unreachable(const std::filesystem::path& run_dir, int errno_value);
+
+/// Whether the socket of a master that lives here will be there in a moment.
+[[nodiscard]] bool is_coming_back(const std::filesystem::path& run_dir);
 
 }  // namespace drover::control

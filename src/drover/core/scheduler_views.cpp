@@ -82,26 +82,38 @@ std::vector<GroupView> Scheduler::groups() const {
 }
 
 std::optional<TaskView> Scheduler::task(TaskId id) const {
+  using State = TaskView::State;
   const auto found = tasks_.find(id);
   if (found == tasks_.end()) return std::nullopt;
   const Task& task = found->second;
-  TaskView view;
-  view.num_attempts = task.num_attempts;
-  view.num_failures = task.num_failures;
-  view.num_worker_kills = task.num_worker_kills;
-  view.is_cancelled = task.is_cancelled;
-  if (const auto* delayed = std::get_if<Delayed>(&task.state)) {
-    view.state = TaskView::State::delayed;
-    view.until = delayed->until;
-  } else if (const auto* dispatched = std::get_if<Dispatched>(&task.state)) {
-    view.state = dispatched->started ? TaskView::State::executing : TaskView::State::dispatched;
-    view.worker = dispatched->worker;
-  } else if (std::holds_alternative<Unclaimed>(task.state)) {
-    view.state = TaskView::State::unclaimed;
-  } else {
-    view.num_ahead = static_cast<std::uint64_t>(std::distance(ready_.begin(), ready_.find(turn_of(id, task))));
-  }
-  return view;
+  // Each state names what it is: none is what is left over.
+  struct Visitor {
+    const Scheduler& scheduler;
+    Turn turn;
+    const Task& task;
+
+    [[nodiscard]] TaskView view(State state, std::uint64_t num_ahead, WorkerId worker,
+                                std::optional<Time> until) const {
+      return {state,
+              num_ahead,
+              worker,
+              until,
+              task.num_attempts,
+              task.num_failures,
+              task.num_worker_kills,
+              task.is_cancelled};
+    }
+    TaskView operator()(const Unclaimed&) const { return view(State::unclaimed, 0, {}, std::nullopt); }
+    TaskView operator()(const Delayed& delayed) const { return view(State::delayed, 0, {}, delayed.until); }
+    TaskView operator()(const Ready&) const {
+      const auto num_ahead = std::distance(scheduler.ready_.begin(), scheduler.ready_.find(turn));
+      return view(State::ready, static_cast<std::uint64_t>(num_ahead), {}, std::nullopt);
+    }
+    TaskView operator()(const Dispatched& at) const {
+      return view(at.started ? State::executing : State::dispatched, 0, at.worker, std::nullopt);
+    }
+  };
+  return std::visit(Visitor{*this, turn_of(id, task), task}, task.state);
 }
 
 bool Scheduler::is_quarantined(const std::string& host) const {

@@ -64,7 +64,7 @@ struct Farm::State {
   Isolation isolation = Isolation::thread;
 
   void split(const std::vector<std::string>& args);
-  [[nodiscard]] std::optional<int> hold_session(const SessionBody& session, const std::filesystem::path& run_dir);
+  [[nodiscard]] cli::SessionEnd hold_session(const SessionBody& session, const std::filesystem::path& run_dir);
 };
 
 void Farm::State::split(const std::vector<std::string>& args) {
@@ -136,22 +136,22 @@ void Farm::set_isolation(Isolation isolation) {
 }
 
 /// On the session's own thread. A failure of the program's own is its end: nothing of it would go better another time.
-std::optional<int> Farm::State::hold_session(const SessionBody& session, const std::filesystem::path& run_dir) {
-  std::optional<int> status;
+cli::SessionEnd Farm::State::hold_session(const SessionBody& session, const std::filesystem::path& run_dir) {
+  cli::SessionEnd end{std::nullopt, false};
   try {
     Session open(board, run_dir);
-    status = session(open);
+    end.status = session(open);
     open.wait_all();
   } catch (const RunStopped&) {
-    // The run says itself why.
+    end.is_cut_short = true;  // the run says itself why
   } catch (...) {
     const support::Thrown thrown = support::describe_current_exception();
     std::fprintf(stderr, "drover: the session has thrown: %s\n", thrown.text.c_str());
     board->cancel_all();
-    status = cli::kInternalFailure;
+    end.status = cli::kInternalFailure;
   }
   board->finish();
-  return status;
+  return end;
 }
 
 int Farm::run_session(const SessionBody& session) {

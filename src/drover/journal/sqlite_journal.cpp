@@ -196,12 +196,9 @@ void SqliteJournal::continue_input(Fingerprint fingerprint) {
 
 /// A task has a lower number than those that it makes.
 void SqliteJournal::leave_calls_unclaimed() {
-  std::set<core::TaskId> unfinished;
   for (core::UnfinishedTask& task : start_.unfinished) {
-    unfinished.insert(task.id);
     const bool is_sessions = task.owner.is_none() && task.spec.maker.is_none();
-    const bool is_made_again = core::is_worker(task.owner) && unfinished.contains(task.spec.maker);
-    task.is_unclaimed = task.spec.kind == core::TaskKind::function && (is_sessions || is_made_again);
+    task.is_unclaimed = task.spec.kind == core::TaskKind::function && (is_sessions || core::is_worker(task.owner));
   }
 }
 

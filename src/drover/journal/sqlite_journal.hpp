@@ -71,8 +71,8 @@ class SqliteJournal final : public Journal {
   /// fingerprint. Before the first turn is recorded; changes start().
   void continue_input(Fingerprint fingerprint);
 
-  /// The program that submitted functions is to submit them again: those that are unfinished are not dispatched
-  /// before, but for what was made by tasks that have ended, whom nobody asks again. Changes start().
+  /// The program that submitted functions goes on with them: those that are unfinished, and that it or its tasks
+  /// submitted, are not dispatched before it claims them. Changes start().
   void leave_calls_unclaimed();
 
   /// Turns were recorded and flushed before the scheduler was started: start() has them then. Throws Error.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "drover/control/task_ranges.hpp"
 #include "drover/core/outcome.hpp"
 #include "drover/journal/event_json.hpp"
 #include "drover/support/error.hpp"
@@ -20,6 +21,11 @@ constexpr std::size_t kMostTasksInTurn = 4096;
 
 control::WayIn way_of(core::GroupSource source) {
   return source == core::GroupSource::join ? control::WayIn::join : control::WayIn::spawn;
+}
+
+/// To another MPI job: not when all that there was to do has been done meanwhile.
+bool is_moving(const core::Scheduler& scheduler) {
+  return scheduler.stop_reason() == core::StopReason::rollover && scheduler.has_work_left();
 }
 
 }  // namespace
@@ -116,8 +122,8 @@ void ControlDesk::take(control::RequestRef from, const request::ScaleAdd& reques
 }
 
 void ControlDesk::take(control::RequestRef from, const request::JoinAnnounce& request) {
-  const bool is_moving = scheduler_->stop_reason() == core::StopReason::rollover;
-  if (host_offers_ && is_moving) return server_.reply(from, reply::JoinEnded{reply::JoinEnded::How::wanted_again});
+  if (host_offers_ && is_moving(*scheduler_))
+    return server_.reply(from, reply::JoinEnded{reply::JoinEnded::How::wanted_again});
   if (!scheduler_->is_open() && scheduler_->has_work_left())
     return server_.reply(from, reply::JoinEnded{reply::JoinEnded::How::work_left});
   if (!scheduler_->is_open()) return server_.refuse(from, ErrorCode::run_over, "the run is ending");
@@ -174,7 +180,7 @@ void ControlDesk::take(control::RequestRef from, const request::Cancel& request)
   reply::Cancelled counts;
   std::vector<core::TaskId> tasks;
   const std::uint64_t num_accepted = scheduler_->counts().accepted;
-  for (const control::TaskRange& range : request.tasks) {
+  for (const control::TaskRange& range : control::disjoint(request.tasks)) {
     const std::uint64_t last = std::min(range.last.value, num_accepted);
     counts.num_unknown += range.last.value - std::max(last, range.first.value - 1);
     for (std::uint64_t id = range.first.value; id <= last; ++id) {
@@ -412,7 +418,7 @@ void ControlDesk::on(const core::fact::WorkerEnded& fact) {
 
 /// For groups that are there when it does: left, unless another master is to have them.
 reply::JoinEnded::How ControlDesk::how_the_run_ends() const {
-  if (scheduler_->stop_reason() == core::StopReason::rollover) return reply::JoinEnded::How::wanted_again;
+  if (is_moving(*scheduler_)) return reply::JoinEnded::How::wanted_again;
   return scheduler_->stop_reason() && scheduler_->has_work_left() ? reply::JoinEnded::How::work_left
                                                                   : reply::JoinEnded::How::left;
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "drover/core/orphans.hpp"
+
 namespace drover::runtime {
 
 namespace {
@@ -20,6 +22,8 @@ void FunctionDesk::go_on_from(journal::RecordedCalls recorded, const core::Snaps
   recorded_ = std::move(recorded);
   for (const core::UnfinishedTask& task : start.unfinished)
     if (task.is_unclaimed) unclaimed_.insert(task.id);
+  for (const core::UnfinishedTask* orphan : core::orphans(start))
+    if (unclaimed_.erase(orphan->id) > 0) orphans_[orphan->owner].push_back(orphan->id);
 }
 
 /// Whether it was submitted to an earlier session: then it needs not be accepted.
@@ -52,7 +56,9 @@ void FunctionDesk::settle(core::OwnerId owner, std::uint64_t call, CallEnd end) 
 TaskSource::Batch FunctionDesk::pull(std::size_t max) {
   const bool is_over = session_.is_finished();  // before what may be the last is taken
   Batch batch;
-  for (CallBoard::Submitted& submitted : session_.take_submitted(max)) {
+  std::vector<CallBoard::Submitted> taken = session_.take_submitted(max);
+  if (!taken.empty() || is_over) claimed_.merge(orphans_);
+  for (CallBoard::Submitted& submitted : taken) {
     if (is_known(kSession, submitted.number, submitted.spec)) continue;
     unaccepted_[kSession].push_back(submitted.number);
     batch.tasks.push_back(std::move(submitted.spec));

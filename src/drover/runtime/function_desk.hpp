@@ -81,6 +81,9 @@ class FunctionDesk final : public TaskSource, public Observer {
   std::map<core::WorkerId, wire::Settled> settled_;
   std::optional<journal::RecordedCalls> recorded_;
   std::set<core::TaskId> unclaimed_;  ///< unfinished, and to be submitted again
+  /// Unfinished, and nobody submits them again: they go on once the session shows that it is there, with the values
+  /// that it broadcasts.
+  std::map<core::OwnerId, std::vector<core::TaskId>> orphans_;
   std::map<core::OwnerId, std::vector<core::TaskId>> claimed_;
   std::uint64_t num_abandoned_ = 0;
   std::map<core::WorkerId, std::uint64_t> unacknowledged_;     ///< tasks submitted since the last SubmitAck

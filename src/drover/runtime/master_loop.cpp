@@ -36,6 +36,8 @@ constexpr core::Duration kLeaveGrace = 2s;
 
 MasterLoop::MasterLoop(MasterOptions options, MasterPorts ports)
     : options_(std::move(options)),
+      is_input_at_end_(options_.start.is_input_ended),
+      is_input_ended_(options_.start.is_input_ended),
       ports_(std::move(ports)),
       scheduler_(options_.policy, std::move(options_.start)),
       waiter_(now()),
@@ -53,14 +55,17 @@ RunEnd MasterLoop::run() {
       turn();
       if (scheduler_.phase() != core::Scheduler::Phase::closed) wait();
     }
+    look_for_more_input();
     release(ports_.journal.flush());
+    // What the last records made visible is handed on, too.
+    for (Observer* observer : ports_.observers) observer->on_turn(scheduler_, now_);
   } catch (const Error& e) {
     failure_ = e.what();
     evacuate();
   }
   if (failure_.empty() && scheduler_.stop_reason() == core::StopReason::no_workers)
     failure_ = "no worker is left, and none came within " + support::format_duration(options_.policy.worker_wait);
-  return {scheduler_.counts(), scheduler_.stop_reason(), signal_, is_input_open_, rollover_reason_, failure_};
+  return {scheduler_.counts(), scheduler_.stop_reason(), signal_, !is_input_at_end_, rollover_reason_, failure_};
 }
 
 void MasterLoop::turn() {
@@ -193,29 +198,38 @@ void MasterLoop::take(core::WorkerId from, const Unexpected&) {
 
 void MasterLoop::take_input() {
   is_input_waiting_ = false;
-  if (!is_input_open_ || is_held_ || ports_.results.pressure() != ResultSink::Pressure::none) return;
-  const std::size_t wanted = std::min(scheduler_.num_wanted_tasks(), kMostTasksInPull);
-  if (wanted == 0) return;
+  if (is_held_ || ports_.results.pressure() != ResultSink::Pressure::none) return;
+  pull_input(std::min(scheduler_.num_wanted_tasks(), kMostTasksInPull));
+}
+
+void MasterLoop::pull_input(std::size_t most) {
+  if (is_input_at_end_ || most == 0) return;
   TaskSource::Batch batch;
   try {
-    batch = ports_.source.pull(wanted);
+    batch = ports_.source.pull(most);
   } catch (const Error& e) {
-    is_input_open_ = false;
     fail(e.what());
     return;
   }
   was_active_ = was_active_ || !batch.tasks.empty() || batch.state == TaskSource::State::more;
   is_input_waiting_ = batch.state == TaskSource::State::would_block;
   if (!batch.tasks.empty()) handle(core::event::TasksSubmitted{core::OwnerId(0), std::move(batch.tasks)});
-  if (batch.state == TaskSource::State::end) is_input_open_ = false;
+  is_input_at_end_ = batch.state == TaskSource::State::end;
 }
 
-/// An input that could not be read has not ended: there may be more of it once it can.
 void MasterLoop::end_input() {
-  if (!failure_.empty()) return;
-  if (is_input_open_ || is_input_ended_ || (options_.keep_open && !ports_.desk.is_closed())) return;
+  if (!is_input_at_end_ || is_input_ended_ || (options_.keep_open && !ports_.desk.is_closed())) return;
   is_input_ended_ = true;
   handle(core::event::InputEnded{});
+}
+
+/// A run that is stopped reads no further. If all that it had taken has ended, one more task, or none, says whether
+/// anything is left. Of code that submits tasks, its own end says so.
+void MasterLoop::look_for_more_input() {
+  if (!failure_.empty() || ports_.functions != nullptr || scheduler_.counts().unfinished() > 0) return;
+  pull_input(1);
+  end_input();
+  commit();
 }
 
 void MasterLoop::take_requests() {

@@ -21,6 +21,7 @@
 #include "drover/runtime/process_watch.hpp"
 #include "drover/runtime/recruiter.hpp"
 #include "drover/runtime/result_sink.hpp"
+#include "drover/runtime/run_end.hpp"
 #include "drover/runtime/signal_inbox.hpp"
 #include "drover/runtime/task_source.hpp"
 #include "drover/runtime/waiter.hpp"
@@ -61,21 +62,6 @@ struct MasterOptions {
   bool keep_open = false;
   /// Every rank must run this version of drover.
   std::string drover_version;
-};
-
-/// How a run came to its end.
-struct RunEnd {
-  core::Counts counts;
-  /// Why nothing more was dispatched; none when every task has its record.
-  std::optional<core::StopReason> stop_reason;
-  /// The signal that asked for it.
-  std::optional<int> signal;
-  /// There was more input, or may have been.
-  bool is_input_left = false;
-  /// Why another MPI job is to go on, if one is.
-  std::string rollover_reason;
-  /// What went wrong with drover itself; empty when nothing did.
-  std::string failure;
 };
 
 /// Everything given to the constructor must outlive the loop.
@@ -136,7 +122,9 @@ class MasterLoop {
   void take(recruit::Accepting& accepting);
   void take(recruit::Arrived& arrived);
   void take_input();
+  void pull_input(std::size_t most);
   void end_input();
+  void look_for_more_input();
   void take_signals();
   void judge_pressure();
   void judge_prospects();
@@ -165,6 +153,8 @@ class MasterLoop {
   void evacuate();
 
   MasterOptions options_;
+  bool is_input_at_end_;  ///< the source has said so, or an earlier session has seen it
+  bool is_input_ended_;   ///< and nothing more will be submitted
   MasterPorts ports_;
   core::Scheduler scheduler_;
   Waiter waiter_;
@@ -184,8 +174,6 @@ class MasterLoop {
   std::set<RecruitId> first_hosts_;                   ///< on their way since the start
   std::string missing_hosts_;                         ///< why some of them do not come
   bool has_host_come_ = false;                        ///< one of them has
-  bool is_input_open_ = true;
-  bool is_input_ended_ = false;
   bool is_input_waiting_ = false;  ///< would_block: wait for its descriptor
   bool is_held_ = false;
   bool awaits_workers_ = false;

@@ -45,9 +45,11 @@ control::WorkerState state_of(const core::WorkerView& view, core::Duration silen
 }  // namespace
 
 StatusBoard::StatusBoard(About about, core::Time started, TaskHistory history)
-    : about_(std::move(about)), started_(started), history_(std::move(history)), now_(started) {
-  ended_.emplace_back(started, 0);
-}
+    : about_(std::move(about)),
+      started_(started),
+      history_(std::move(history)),
+      now_(started),
+      is_input_ended_(about_.is_input_ended) {}
 
 void StatusBoard::on_facts(std::span<const core::Fact> facts, core::WallMicros) {
   for (const core::Fact& fact : facts) std::visit([this](const auto& f) { on(f); }, fact);
@@ -55,7 +57,7 @@ void StatusBoard::on_facts(std::span<const core::Fact> facts, core::WallMicros) 
 
 void StatusBoard::on_turn(const core::Scheduler& scheduler, core::Time now) {
   now_ = now;
-  if (now - ended_.back().first < kSampleEvery) return;
+  if (!ended_.empty() && now - ended_.back().first < kSampleEvery) return;
   ended_.emplace_back(now, scheduler.counts().ended());
   while (ended_.size() > 2 && now - ended_.front().first > kRateWindow) ended_.pop_front();
 }
@@ -108,6 +110,7 @@ void StatusBoard::on(const core::fact::InputEnded&) {
 }
 
 double StatusBoard::tasks_per_second(const core::Counts& counts, core::Time now) const {
+  if (ended_.empty()) return 0;
   const double window = std::chrono::duration<double>(now - ended_.front().first).count();
   return window > 0 ? static_cast<double>(counts.ended() - ended_.front().second) / window : 0;
 }
@@ -169,7 +172,7 @@ control::reply::Status StatusBoard::status(const core::Scheduler& scheduler, cor
   status.is_input_ended = is_input_ended_;
   status.tasks_per_second = tasks_per_second(status.counts, now);
   status.mean_runtime = scheduler.mean_runtime();
-  if (is_input_ended_ && status.tasks_per_second > 0)
+  if (status.is_input_ended && status.tasks_per_second > 0)
     status.remaining = std::chrono::duration_cast<core::Duration>(std::chrono::duration<double>(
         std::ceil(static_cast<double>(status.counts.unfinished()) / status.tasks_per_second)));
   status.num_slots = scheduler.num_slots();
@@ -192,6 +195,33 @@ std::string StatusBoard::progress_text(core::AttemptId attempt) const {
          (progress.text.empty() ? "." : ": " + progress.text + ".");
 }
 
+std::string StatusBoard::worker_text(core::WorkerId worker) const {
+  const auto found = workers_.find(worker);
+  return found == workers_.end() ? "a worker" : "worker " + std::to_string(worker.value) + " on " + found->second.host;
+}
+
+std::string StatusBoard::place_text(core::TaskId task, const core::TaskView& view, const core::Scheduler& scheduler,
+                                    core::Time now) const {
+  switch (view.state) {
+    case core::TaskView::State::executing:
+      return "is running on " + worker_text(view.worker) + ", attempt " + std::to_string(view.num_attempts) + "." +
+             progress_text({task, view.num_attempts});
+    case core::TaskView::State::dispatched:
+      return "is with " + worker_text(view.worker) + ", behind what runs there.";
+    case core::TaskView::State::unclaimed:
+      return "was left unfinished when the run was taken up, and waits for the program to submit it again.";
+    case core::TaskView::State::delayed:
+      return "failed and waits " + support::format_duration(std::max(*view.until - now, core::Duration::zero())) +
+             " before its next attempt.";
+    case core::TaskView::State::ready:
+      break;
+  }
+  if (scheduler.num_slots() == 0) return "waits for a worker: none is there.";
+  if (scheduler.phase() != core::Scheduler::Phase::running) return "will not start: the run is stopping.";
+  return "waits for a free slot behind " + count_of(view.num_ahead, "other task") + "; of " +
+         count_of(scheduler.num_slots(), "slot") + " none is free.";
+}
+
 std::string StatusBoard::explain(core::TaskId task, const core::Scheduler& scheduler, core::Time now) const {
   const std::string name = "Task " + std::to_string(task.value);
   const std::optional<core::TaskView> view = scheduler.task(task);
@@ -201,34 +231,7 @@ std::string StatusBoard::explain(core::TaskId task, const core::Scheduler& sched
     const std::string history = history_ ? history_(task) : "";
     return history.empty() ? name + " has ended; see joblog.tsv in the run directory." : history;
   }
-  std::string text = name;
-  const auto worker = workers_.find(view->worker);
-  const std::string where = worker == workers_.end()
-                                ? "a worker"
-                                : "worker " + std::to_string(view->worker.value) + " on " + worker->second.host;
-  switch (view->state) {
-    case core::TaskView::State::executing:
-      text += " is running on " + where + ", attempt " + std::to_string(view->num_attempts) + "." +
-              progress_text({task, view->num_attempts});
-      break;
-    case core::TaskView::State::dispatched:
-      text += " is with " + where + ", behind what runs there.";
-      break;
-    case core::TaskView::State::unclaimed:
-      text += " was left unfinished when the run was taken up, and waits for the program to submit it again.";
-      break;
-    case core::TaskView::State::delayed:
-      text += " failed and waits " + support::format_duration(std::max(*view->until - now, core::Duration::zero())) +
-              " before its next attempt.";
-      break;
-    case core::TaskView::State::ready:
-      text += scheduler.num_slots() == 0 ? " waits for a worker: none is there."
-              : scheduler.phase() != core::Scheduler::Phase::running
-                  ? " will not start: the run is stopping."
-                  : " waits for a free slot behind " + count_of(view->num_ahead, "other task") + "; all " +
-                        count_of(scheduler.num_slots(), "slot") + " are in use.";
-      break;
-  }
+  std::string text = name + " " + place_text(task, *view, scheduler, now);
   if (view->num_failures > 0) text += " It has failed " + count_of(view->num_failures, "time") + ".";
   if (view->num_worker_kills > 0)
     text += " Its worker died while executing it " + count_of(view->num_worker_kills, "time") + ".";

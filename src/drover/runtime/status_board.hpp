@@ -20,7 +20,8 @@ class StatusBoard final : public Observer {
     std::string run_dir;
     std::string host;
     core::Duration heartbeat{};
-    bool is_kept_open = false;  ///< for submissions
+    bool is_kept_open = false;    ///< for submissions
+    bool is_input_ended = false;  ///< already, in an earlier session
   };
   /// What became of a task that has its terminal record, in words; empty when it is not known.
   using TaskHistory = std::function<std::string(core::TaskId)>;
@@ -71,6 +72,9 @@ class StatusBoard final : public Observer {
   [[nodiscard]] std::vector<control::GroupStatus> groups(const core::Scheduler& scheduler,
                                                          const std::vector<control::WorkerStatus>& workers,
                                                          core::Time now) const;
+  [[nodiscard]] std::string place_text(core::TaskId task, const core::TaskView& view, const core::Scheduler& scheduler,
+                                       core::Time now) const;
+  [[nodiscard]] std::string worker_text(core::WorkerId worker) const;
   [[nodiscard]] std::string progress_text(core::AttemptId attempt) const;
   [[nodiscard]] double tasks_per_second(const core::Counts& counts, core::Time now) const;
 
@@ -78,7 +82,7 @@ class StatusBoard final : public Observer {
   core::Time started_;
   TaskHistory history_;
   core::Time now_;
-  bool is_input_ended_ = false;
+  bool is_input_ended_;
   std::map<core::GroupId, Group> groups_;
   std::map<core::WorkerId, Worker> workers_;
   std::map<std::string, HostHistory> hosts_;

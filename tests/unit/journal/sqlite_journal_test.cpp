@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "drover/core/orphans.hpp"
 #include "drover/journal/recorded_calls.hpp"
 #include "drover/journal/run_description.hpp"
 #include "drover/journal/run_lock.hpp"
@@ -385,7 +386,12 @@ TEST_CASE("what a program submitted is known again by its content, with what bec
   journal.leave_calls_unclaimed();
   std::map<std::uint64_t, bool> unclaimed;
   for (const UnfinishedTask& task : journal.start().unfinished) unclaimed[task.id.value] = task.is_unclaimed;
-  CHECK(unclaimed == std::map<std::uint64_t, bool>{{4, true}, {6, true}, {7, false}});
+  CHECK(unclaimed == std::map<std::uint64_t, bool>{{4, true}, {6, true}, {7, true}});
+
+  // Nobody makes again what a task made that has ended.
+  const std::vector<const UnfinishedTask*> alone = orphans(journal.start());
+  REQUIRE(alone.size() == 1);
+  CHECK(alone.front()->id == TaskId(7));
 
   RecordedCalls recorded(fixture.run);
   const auto first = recorded.take(call("a"));
