@@ -180,11 +180,18 @@ runtime::JoinEnd carry(const WorkerCommandOptions& options, const std::vector<co
   runtime::JoinEnd end;
   if (status == 0) return end;
   const int code = WIFEXITED(status) ? WEXITSTATUS(status) : kInternalFailure;
+  if (code == runtime::kRunStopped) {
+    end.how = runtime::JoinEnd::How::run_stopped;
+    return end;
+  }
   const bool is_lost = code == runtime::kGroupLost || code == runtime::kNoMasterMet || code == runtime::kGroupFailed;
   end.how = is_lost ? runtime::JoinEnd::How::lost : runtime::JoinEnd::How::refused;
   end.has_joined = code == runtime::kGroupLost;
   end.has_met_master = code != runtime::kNoMasterMet;
   end.reason = "the group of " + host + " has ended (" + runtime::describe_wait_status(status) + ")";
+  const std::string run_dir = path_of(options).run_dir;
+  if (!end.has_met_master && !run_dir.empty() && is_finished(run_dir))
+    return {runtime::JoinEnd::How::left, runtime::kRunIsFinished, false, false};
   if (!end.has_met_master)
     end.reason = "no master answered at '" + options.join + "'" + (reason.empty() ? "" : ": " + reason);
   return end;
@@ -256,7 +263,7 @@ int run_worker_command(const WorkerCommandOptions& options, const Program* progr
   const std::vector<control::HostSlots> hosts = hosts_of(options);
   if (hosts.size() > 1) return run_on_each(options, hosts, program);
   const bool is_elsewhere = !hosts.empty() && !is_here(hosts.front().host);
-  const core::Time begun = runtime::now();
+  core::Time begun = runtime::now();
   for (int num_failures = 0;;) {
     const runtime::JoinEnd end =  // the master may have moved
         is_elsewhere ? carry(options, hosts, program) : runtime::join(plan_of(options, hosts, program));
@@ -264,17 +271,19 @@ int run_worker_command(const WorkerCommandOptions& options, const Program* progr
     num_failures = end.has_joined ? 0 : num_failures + 1;
     switch (end.how) {
       case runtime::JoinEnd::How::left:
-        if (!is_elsewhere) say(end.has_joined ? "the group has left" : end.reason);
+        if (!end.reason.empty() || !is_elsewhere) say(end.reason.empty() ? "the group has left" : end.reason);
         return 0;
       case runtime::JoinEnd::How::stopped:
         return 0;
       case runtime::JoinEnd::How::run_stopped:
+        if (options.join == runtime::kOwnChannel) return runtime::kRunStopped;
         if (!options.rejoin) {
           say("the run has stopped with work left, and the group has left");
           return 0;
         }
         say("the run has stopped with work left: waiting for a master that goes on with it");
         num_failures = 0;
+        begun = runtime::now();
         std::this_thread::sleep_for(kRejoinPause);
         break;
       case runtime::JoinEnd::How::refused:
