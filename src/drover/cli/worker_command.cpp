@@ -181,7 +181,9 @@ runtime::JoinEnd carry(const WorkerCommandOptions& options, const std::vector<co
   if (status == 0) return end;
   const int code = WIFEXITED(status) ? WEXITSTATUS(status) : kInternalFailure;
   const bool is_lost = code == runtime::kGroupLost || code == runtime::kNoMasterMet || code == runtime::kGroupFailed;
-  end.how = is_lost ? runtime::JoinEnd::How::lost : runtime::JoinEnd::How::refused;
+  end.how = is_lost                        ? runtime::JoinEnd::How::lost
+            : code == runtime::kRunStopped ? runtime::JoinEnd::How::run_stopped
+                                           : runtime::JoinEnd::How::refused;
   end.has_joined = code == runtime::kGroupLost;
   end.has_met_master = code != runtime::kNoMasterMet;
   end.reason = "the group of " + host + " has ended (" + runtime::describe_wait_status(status) + ")";
@@ -269,6 +271,7 @@ int run_worker_command(const WorkerCommandOptions& options, const Program* progr
       case runtime::JoinEnd::How::stopped:
         return 0;
       case runtime::JoinEnd::How::run_stopped:
+        if (options.join == runtime::kOwnChannel) return runtime::kRunStopped;
         if (!options.rejoin) {
           say("the run has stopped with work left, and the group has left");
           return 0;

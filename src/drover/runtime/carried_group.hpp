@@ -13,6 +13,7 @@ namespace drover::runtime {
 inline constexpr int kGroupLost = 1;    ///< after it had joined
 inline constexpr int kNoMasterMet = 2;  ///< nobody answered
 inline constexpr int kGroupFailed = 3;  ///< before it had joined
+inline constexpr int kRunStopped = 4;   ///< with work left
 
 struct CarriedGroup {
   JoinPath path;                     ///< to the master
