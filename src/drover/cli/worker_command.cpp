@@ -185,7 +185,9 @@ runtime::JoinEnd carry(const WorkerCommandOptions& options, const std::vector<co
     return end;
   }
   const bool is_lost = code == runtime::kGroupLost || code == runtime::kNoMasterMet || code == runtime::kGroupFailed;
-  end.how = is_lost ? runtime::JoinEnd::How::lost : runtime::JoinEnd::How::refused;
+  end.how = is_lost                        ? runtime::JoinEnd::How::lost
+            : code == runtime::kRunStopped ? runtime::JoinEnd::How::run_stopped
+                                           : runtime::JoinEnd::How::refused;
   end.has_joined = code == runtime::kGroupLost;
   end.has_met_master = code != runtime::kNoMasterMet;
   end.reason = "the group of " + host + " has ended (" + runtime::describe_wait_status(status) + ")";

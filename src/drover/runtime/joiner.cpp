@@ -257,8 +257,9 @@ void Joiner::take(const reply::JoinAccepted& accepted) {
 void Joiner::take(const reply::ScaleAdded& added) {
   group_ = added.group;
   has_joined_ = true;
-  plan_.say("group " + std::to_string(added.group.value) + " has joined the run at '" + plan_.target + "' with " +
-            std::to_string(added.num_workers) + (added.num_workers == 1 ? " worker" : " workers"));
+  plan_.say("group " + std::to_string(added.group.value) + " has joined the run at '" +
+            (plan_.path.is_own ? master_.run_dir : plan_.target) + "' with " + std::to_string(added.num_workers) +
+            (added.num_workers == 1 ? " worker" : " workers"));
 }
 
 void Joiner::take(const reply::JoinEnded& ended) {
