@@ -9,7 +9,7 @@ packages=(
   g++ cmake ninja-build pkg-config
   libopenmpi-dev openmpi-bin openssh-client
   libboost-mpi-dev libboost-serialization-dev libcli11-dev libspdlog-dev nlohmann-json3-dev
-  libsqlitecpp-dev libsqlite3-dev
+  libsqlitecpp-dev libsqlite3-dev libre2-dev
   catch2 bats procps sqlite3
 )
 

@@ -49,3 +49,179 @@ others_mpirun() {
   [ "$status" -eq 125 ]
   grep -q "other/mpirun' is that of Open MPI 1.10.7: load Open MPI" err
 }
+
+# fake NAME: a program of this name, whose text is standard input, is found instead of the real one.
+fake() {
+  mkdir -p fakes
+  cat >"fakes/$1"
+  chmod +x "fakes/$1"
+}
+with_fakes() { capture env PATH="$PWD/fakes:$PATH" "$@"; }
+
+# begin ARGUMENT...: a run in the background.
+begin() {
+  "$DROVER" run --run-dir run "$@" >out 2>err 3>&- &
+  pid=$!
+}
+
+# ends_with STATUS
+ends_with() {
+  status=0
+  wait "$pid" || status=$?
+  exits "$1"
+}
+
+# said WORDS...: standard error has them by now.
+said() { grep -qF -- "$*" err; }
+
+master_pid() { sed 's/^process \([0-9]*\) .*/\1/' run/master.lock; }
+
+# What ignores all that is asked of it, and says something.
+deaf() {
+  fake "$1" <<'EOF'
+#!/bin/sh
+[ "$1" != --version ] || { echo 'mpirun (Open MPI) 4.1.4'; exit 0; }
+trap '' TERM INT HUP
+echo "what $0 has to say"
+while :; do sleep 0.2; done
+EOF
+}
+
+@test "an mpirun that comes to nothing: it is said what is waited for, and a signal ends it whatever it does" {
+  deaf mpirun
+  for signal in INT TERM HUP; do
+    rm -f err
+    PATH="$PWD/fakes:$PATH" begin true ::: 1
+    waits_for said 'waiting for mpirun to start the ranks'
+    says "what $PWD/fakes/mpirun has to say"
+    kill -"$signal" "$pid"
+    ends_with $((128 + $(kill -l "$signal")))
+    waits_for no_process "$PWD/fakes/mpirun"
+  done
+}
+
+@test "a master that does not answer is ended after the second signal" {
+  begin -j 1 --kill-after 100ms 'touch began; sleep 71091 # {}' ::: 1
+  waits_for test -e began
+  local master
+  master=$(master_pid)
+  kill -STOP "$master"
+  kill -INT "$pid"
+  kill -TERM "$pid"  # two of one kind at a time would be one
+  ends_with 130
+  says 'ending them' 'go on with: '
+  waits_for no_process 'sleep 71091'
+  [ ! -e "/proc/$master" ]
+}
+
+@test "a signal that comes when the master has just died is obeyed" {
+  for signal in INT TERM HUP; do
+    rm -rf run began
+    begin -j 1 'touch began; sleep 71092 # {}' ::: 1
+    waits_for test -e began
+    kill -KILL "$(master_pid)"
+    kill -"$signal" "$pid"
+    ends_with $((128 + $(kill -l "$signal")))
+    says 'go on with: '
+    waits_for no_process 'sleep 71092'
+  done
+}
+
+@test "a master that dies again before a task has ended is not started a third time" {
+  begin -j 1 'touch began; sleep 71093 # {}' ::: 1
+  waits_for test -e began
+  local master
+  master=$(master_pid)
+  kill -KILL "$master"
+  rm began
+  waits_for said 'rollover 1 of 3'
+  waits_for test -e began
+  kill -KILL "$(master_pid)"
+  ends_with 125
+  says 'once more before a task had ended' 'go on with: '
+  lacks -q 'rollover 2' err
+}
+
+@test "whatever goes wrong on the master before its work ends in one line" {
+  for option in --workdir --output-dir --run-dir; do
+    drover run -j 1 "$option" '' true ::: 1
+    is_refused "$option" 'expected a directory'
+  done
+  # A variable of this name was taken for one of drover's own.
+  capture env DROVER_JOIN=x "$DROVER" run -j 1 'echo {}' ::: 1
+  prints 1
+}
+
+@test "what keeps Open MPI from starting is said in a line of ours" {
+  capture env TMPDIR=/proc "$DROVER" run -j 1 true ::: 1
+  is_refused "TMPDIR '/proc'" 'set TMPDIR'
+  capture env PATH= "$DROVER" run -j 1 true ::: 1
+  is_refused 'mpirun' 'in PATH'
+  capture env OMPI_MCA_plm_rsh_agent=' ' "$DROVER" run -j 1 true ::: 1
+  is_refused OMPI_MCA_plm_rsh_agent 'is blank'
+  capture env OMPI_COMM_WORLD_RANK=-1 "$DROVER" run -j 1 true ::: 1
+  is_refused "OMPI_COMM_WORLD_RANK='-1'" 'unset it'
+  capture env DROVER_REJOIN=maybe "$DROVER" worker --join x
+  is_refused DROVER_REJOIN "'maybe' is neither true nor false"
+  mkdir gone
+  local here=$PWD
+  cd gone
+  rmdir ../gone
+  "$DROVER" run -j 1 true ::: 1 >"$here/out" 2>"$here/err" && status=0 || status=$?
+  cd "$here"
+  is_refused 'working directory is not there any more'
+}
+
+@test "a byte order mark at the beginning of a file is none of its text" {
+  printf '\xef\xbb\xbfecho a\necho b\n' >tasks.txt
+  drover run -j 1 -k tasks.txt
+  prints a b
+  printf '\xef\xbb\xbfc\n' >words.txt
+  drover run -j 1 'echo x{}x' :::: words.txt
+  prints xcx
+}
+
+@test "a program that is replaced while a run goes on is what the run goes on with" {
+  cp "$DROVER" drover
+  ./drover run --run-dir run -j 1 'touch began-{}; until [ -e go ]; do sleep 0.02; done; echo {}' ::: 1 2 >out 2>err 3>&- &
+  pid=$!
+  waits_for test -e began-1
+  cp "$DROVER" new
+  mv new drover
+  kill -KILL "$(master_pid)"
+  touch go
+  ends_with 0
+  [ "$(sort out)" = $'1\n2' ]
+}
+
+@test "without an ompi-server a run goes on, and says what cannot be" {
+  # Open MPI 5 has none.
+  "$DROVER" --version | grep -q 'Open MPI 4' || skip
+  fake ompi-server <<<$'#!/bin/sh\nexit 3'
+  with_fakes "$DROVER" run -j 1 'echo {}' ::: 1
+  prints 1
+  says 'no group can join this run: ompi-server has ended (exit status 3)'
+  fake ompi-server <<EOF
+#!/bin/sh
+until grep -q waiting.for.ompi-server err; do sleep 0.1; done
+exec $(command -v ompi-server) "\$@"
+EOF
+  with_fakes "$DROVER" run -j 1 'echo {}' ::: 1
+  prints 1
+  lacks -q 'no group can join' err
+}
+
+@test "an ompi-server that dies is spoken of, and workers come another way" {
+  "$DROVER" --version | grep -q 'Open MPI 4' || skip
+  begin -j 1 'touch began; until [ -e go ]; do sleep 0.02; done; echo {}' ::: 1
+  waits_for test -e began
+  kill -KILL "$(pgrep -P "$pid" ompi-server)"
+  waits_for said 'ompi-server has ended (killed by signal 9)'
+  capture timeout 100 "$DROVER" scale add --run run --population 1
+  exits 0
+  capture "$DROVER" scale add --run run --population 1 --via join
+  exits 125
+  says 'no group can join' 'ompi-server has ended'
+  touch go
+  ends_with 0
+}

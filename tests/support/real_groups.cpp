@@ -102,10 +102,17 @@ int run_under_mpirun(int argc, char** argv) {
   launch.args.assign(argv + 1, argv + argc);
   launch.is_open_mpi_5 = transport::is_open_mpi_5();
   std::optional<runtime::OmpiServer> server;
-  if (!launch.is_open_mpi_5) launch.ompi_server = server.emplace().uri();
   const runtime::MpirunCommand command = runtime::mpirun_command(launch);
   runtime::ChildProcess::Options options;
   options.command = command.words;
+  if (!launch.is_open_mpi_5) {
+    server.emplace();
+    wait_until([&] {
+      server->poll();
+      return server->uri().has_value();
+    });
+    runtime::add_ompi_server(options.command, server->uri().value());
+  }
   options.env = {std::string(kStatusVariable) + "=" + status_file.string()};
   runtime::ChildProcess mpirun(options);
   // After the master mpirun may not end by itself.

@@ -19,8 +19,8 @@
 #include "drover/runtime/host_probe.hpp"
 #include "drover/runtime/launcher.hpp"
 #include "drover/runtime/mpirun_check.hpp"
-#include "drover/runtime/ompi_server.hpp"
 #include "drover/runtime/slurm_allocation.hpp"
+#include "drover/runtime/start_check.hpp"
 #include "drover/runtime/supervisor.hpp"
 #include "drover/support/error.hpp"
 #include "drover/support/own_program.hpp"
@@ -34,6 +34,9 @@ using runtime::SlurmAllocation;
 
 /// All others wait for it, and it has answered before.
 constexpr core::Duration kOfferedHostLimit = std::chrono::seconds(4);
+
+/// Beyond the time that commands have to end: for what is left to be recorded and printed.
+constexpr core::Duration kEndMargin = std::chrono::seconds(10);
 
 /// `drover run <(generate)`: the ranks do not inherit the descriptor, but can open it by way of this process.
 std::string reachable(const std::string& word) {
@@ -118,7 +121,6 @@ class FarmStart {
   const RunInvocation& invocation_;
   const RunOptions& options_ = invocation_.options;
   std::optional<SlurmAllocation> allocation_;
-  std::optional<runtime::OmpiServer> server_;
   std::vector<runtime::OfferedHost> offered_;  ///< hosts that came later, by themselves
   std::vector<control::HostSlots> asked_;      ///< that have joined because somebody asked for them
   std::set<std::string> left_;                 ///< of all hosts, those that are not to come again
@@ -166,10 +168,6 @@ runtime::MpirunCommand FarmStart::command(const std::vector<std::string>& args, 
   launch.program = support::own_program();
   launch.is_open_mpi_5 = transport::is_open_mpi_5();
   launch.is_in_slurm_job = allocation_.has_value();
-  if (!launch.is_open_mpi_5) {
-    if (!server_ || !server_->is_alive()) server_.emplace();
-    launch.ompi_server = server_->uri();
-  }
   const std::vector<control::HostSlots> hosts = this->hosts();
   if (hosts.empty()) {
     launch.num_workers = num_local_workers();
@@ -298,6 +296,7 @@ void FarmStart::say_what_is_taken(const std::vector<control::HostSlots>& hosts) 
 }  // namespace
 
 int run_supervised(const RunInvocation& invocation) {
+  if (const std::string obstacle = runtime::start_obstacle(); !obstacle.empty()) throw Error(obstacle);
   if (const std::string obstacle = runtime::mpirun_obstacle(); !obstacle.empty()) throw Error(obstacle);
   const runtime::Environment environment = runtime::process_environment();
   if (const std::string obstacle = runtime::srun_obstacle(environment); !obstacle.empty()) throw Error(obstacle);
@@ -315,6 +314,8 @@ int run_supervised(const RunInvocation& invocation) {
   plan.resume_command = [&invocation](const std::string& run_dir) {
     return resume_command("--resume", run_dir, false, invocation.program);
   };
+  plan.has_meeting_point = !transport::is_open_mpi_5();
+  plan.stop_limit = invocation.options.kill_after + kEndMargin;
   plan.max_rollovers = invocation.options.max_rollovers;
   plan.say = [](const std::string& line) { std::fprintf(stderr, "drover: %s\n", line.c_str()); };
   const runtime::SupervisorResult result = runtime::supervise(std::move(plan));

@@ -29,6 +29,7 @@
 #include "drover/cli/resume_command.hpp"
 #include "drover/cli/standard_streams.hpp"
 #include "drover/cli/summary.hpp"
+#include "drover/cli/supervisor_words.hpp"
 #include "drover/journal/ended_tasks.hpp"
 #include "drover/journal/event_json.hpp"
 #include "drover/journal/output_paths.hpp"
@@ -46,6 +47,7 @@
 #include "drover/runtime/taint_watch.hpp"
 #include "drover/support/duration.hpp"
 #include "drover/support/error.hpp"
+#include "drover/support/thrown.hpp"
 #include "drover/transport/mpi_transport.hpp"
 
 namespace drover::cli {
@@ -75,24 +77,6 @@ class JsonEvents final : public runtime::Observer {
 
  private:
   Printer& printer_;
-};
-
-/// Tells the supervisor of the first task that ends: what ends this MPI job later is no reason to hesitate.
-class ProgressWord final : public runtime::Observer {
- public:
-  explicit ProgressWord(runtime::SupervisorLink& supervisor) : supervisor_(supervisor) {}
-
-  void on_facts(std::span<const core::Fact> facts, core::WallMicros) override {
-    const auto is_end = [](const core::Fact& fact) { return std::holds_alternative<core::fact::TaskEnded>(fact); };
-    if (is_said_ || std::none_of(facts.begin(), facts.end(), is_end)) return;
-    is_said_ = true;
-    supervisor_.say_progress();
-  }
-  void on_turn(const core::Scheduler&, core::Time) override {}
-
- private:
-  runtime::SupervisorLink& supervisor_;
-  bool is_said_ = false;
 };
 
 /// For groups that are to join from other jobs, and need a way here.
@@ -289,8 +273,8 @@ int Batch::run() {
   if (options_.json) observers.push_back(&json_);
   if (options_.submits_jobs()) observers.push_back(&begin_auto_alloc(master.time_end));
   if (functions_) observers.push_back(functions_.get());
-  std::optional<ProgressWord> progress_word;
-  if (supervisor_ != nullptr) observers.push_back(&progress_word.emplace(*supervisor_));
+  std::optional<SupervisorWords> words;
+  if (supervisor_ != nullptr) observers.push_back(&words.emplace(*supervisor_, recruiter_));
   master.can_roll_over = can_roll_over(supervisor_, open_run_);
   if (master.can_roll_over) master.launcher = ::getppid();
   runtime::MasterLoop loop(
@@ -395,8 +379,8 @@ Opening try_open(const RunInvocation& invocation, const transport::MpiSession& m
     if (!invocation.resumed) check_output_dir(invocation.options.output_dir);
     opening.run.emplace(open_run(invocation));
     opening.first_worker = opening.run->journal->start().next_worker;
-  } catch (const Error& e) {
-    opening.refusal = e.what();
+  } catch (...) {
+    opening.refusal = support::describe_current_exception().text;
   }
   return opening;
 }
@@ -437,14 +421,16 @@ void wait_readable(int fd) {
   }
 }
 
-int run_master_rank(const RunInvocation& invocation) {
-  spdlog::set_default_logger(
-      std::make_shared<spdlog::logger>("drover", std::make_shared<spdlog::sinks::null_sink_st>()));
+namespace {
+
+/// Whatever goes wrong once MPI is up, workers wait to be told: it ends in their dismissal.
+int lead(const RunInvocation& invocation) {
   runtime::SignalInbox signals{SIGINT, SIGTERM, SIGHUP, SIGUSR1};
   const runtime::SignalInbox ignored{SIGPIPE, SIGTTOU};
   std::optional<runtime::SupervisorLink> link = runtime::SupervisorLink::connect();
   LauncherStreams replaced = link ? LauncherStreams{} : adopt_launcher_streams();
   auto mpi = std::make_unique<transport::MpiSession>(transport::Threading::any_thread);
+  if (link) link->say_mpi_up();
   int status = kInternalFailure;
   bool is_tainted = false;
   std::optional<std::string> rollover_reason;
@@ -468,8 +454,8 @@ int run_master_rank(const RunInvocation& invocation) {
         rollover_reason = batch.rollover_reason();
         host_changes = batch.host_changes();
       }
-    } catch (const Error& e) {
-      std::fprintf(stderr, "drover: %s\n", e.what());
+    } catch (...) {
+      std::fprintf(stderr, "drover: %s\n", support::describe_current_exception().text.c_str());
       dismiss_world(transport, opening.first_worker, mpi->size());
     }
   }
@@ -480,6 +466,20 @@ int run_master_rank(const RunInvocation& invocation) {
     link->say_exit_status(status);
   leave_mpi_at_exit(std::move(mpi), is_tainted, std::move(replaced));
   return status;
+}
+
+}  // namespace
+
+int run_master_rank(const RunInvocation& invocation) {
+  spdlog::set_default_logger(
+      std::make_shared<spdlog::logger>("drover", std::make_shared<spdlog::sinks::null_sink_st>()));
+  try {
+    return lead(invocation);
+  } catch (...) {
+    // Before MPI was up, or in what MPI itself does: to leave it in order could wait for ever.
+    std::fprintf(stderr, "drover: %s\n", support::describe_current_exception().text.c_str());
+    leave_without_mpi(kInternalFailure);
+  }
 }
 
 }  // namespace drover::cli

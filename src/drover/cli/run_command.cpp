@@ -82,6 +82,7 @@ bool are_slots_in_args(const RunInvocation& invocation) {
 }
 
 int run(RunInvocation invocation) {
+  if (const std::string fault = transport::launcher_fault(); !fault.empty()) throw UsageError(fault);
   // A run directory that is set for all runs, such as DROVER_RUN_DIR, does not contradict --resume.
   if (invocation.options.is_resume() && origin_of(invocation, "run-dir") != Setting::Origin::command_line)
     invocation.options.run_dir.clear();

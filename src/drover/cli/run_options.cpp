@@ -16,6 +16,11 @@ namespace drover::cli {
 
 namespace {
 
+/// A check of a directory: what is wrong with it.
+std::string not_empty(const std::string& directory) {
+  return directory.empty() ? "expected a directory, not an empty word" : "";
+}
+
 using support::exact_duration;
 using support::parse_duration;
 
@@ -142,7 +147,10 @@ void declare_execution(CLI::App& app, RunOptions& options) {
                  "bash, zsh, ksh or dash, else /bin/sh")
       ->type_name("PROGRAM")
       ->group(kHowGroup);
-  app.add_option("--workdir,--wd", options.workdir, "Directory to run commands in")->type_name("DIR")->group(kHowGroup);
+  app.add_option("--workdir,--wd", options.workdir, "Directory to run commands in")
+      ->check(not_empty, "")
+      ->type_name("DIR")
+      ->group(kHowGroup);
   app.add_option("--env", options.env, "Set a variable for the commands; without =VALUE: as it is here")
       ->type_name("NAME[=VALUE]")
       ->allow_extra_args(false)
@@ -256,6 +264,7 @@ void declare_output(CLI::App& app, RunOptions& options) {
                "Print lines as they come, not a task's output as a whole")
       ->group(kOutputGroup);
   app.add_option("--output-dir", options.output_dir, "Put outputs in files there instead of printing them")
+      ->check(not_empty, "")
       ->type_name("DIR")
       ->group(kOutputGroup);
   add_parsed(
@@ -272,6 +281,7 @@ void declare_output(CLI::App& app, RunOptions& options) {
   app.add_flag("--json", options.json, "Print events as JSON lines instead of outputs")->group(kOutputGroup);
   app.add_flag("--no-progress", options.no_progress, "No progress line on the terminal")->group(kOutputGroup);
   app.add_option("--run-dir", options.run_dir, "Directory of the run; default: drover-runs/<time>-<id>")
+      ->check(not_empty, "")
       ->type_name("DIR")
       ->group(kOutputGroup);
 }

@@ -54,6 +54,9 @@ void set_option(CLI::Option& option, const std::vector<std::string>& values, con
   try {
     for (const std::string& value : values) option.add_result(value);
     option.run_callback();
+  } catch (const CLI::ConversionError& e) {
+    if (option.get_items_expected_max() > 0) throw UsageError(where + ": " + e.what());
+    throw UsageError(where + ": '" + values.front() + "' is neither true nor false");
   } catch (const CLI::Error& e) {
     throw UsageError(where + ": " + e.what());
   } catch (const UsageError& e) {

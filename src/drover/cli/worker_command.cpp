@@ -66,6 +66,7 @@ std::vector<std::string> relay_command(const std::string& target, const std::str
                                : "ssh -x -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=5");
   std::vector<std::string> command;
   for (std::string word; words >> word;) command.push_back(word);
+  if (command.empty()) throw UsageError("DROVER_RELAY_AGENT is blank; expected a command such as ssh");
   if (runtime::is_ssh(command)) command.emplace_back("--");
   command.push_back(parts.host);
   std::string remote = support::shell_quote(program) + " relay";

@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <memory>
 
@@ -19,6 +20,7 @@
 #include "drover/runtime/signal_inbox.hpp"
 #include "drover/runtime/watchdog.hpp"
 #include "drover/runtime/worker_loop.hpp"
+#include "drover/support/thrown.hpp"
 #include "drover/transport/mpi_groups.hpp"
 #include "drover/transport/mpi_transport.hpp"
 
@@ -48,13 +50,8 @@ std::unique_ptr<exec::Zygote> make_zygote(const Program* program, std::optional<
   return std::make_unique<exec::Zygote>(exec::Zygote::Plan{program->prepare, serve});
 }
 
-}  // namespace
-
-int run_worker_rank(std::uint32_t num_slots, const Program* program, std::optional<exec::Isolation> isolation) {
+int work(std::uint32_t num_slots, const Program* program, std::optional<exec::Isolation> isolation) {
   const std::unique_ptr<exec::Zygote> zygote = make_zygote(program, isolation);  // while all is small and clean
-  spdlog::set_default_logger(
-      std::make_shared<spdlog::logger>("drover", std::make_shared<spdlog::sinks::stderr_sink_st>()));
-  spdlog::set_level(log_level_of_environment(spdlog::level::warn));
   runtime::SignalInbox signals{SIGTERM, SIGUSR1};
   // Blocked and never read: it is the master who says when to stop, and a terminal's Ctrl-C reaches it too.
   const runtime::SignalInbox ignored{SIGINT, SIGHUP, SIGPIPE};
@@ -75,6 +72,20 @@ int run_worker_rank(std::uint32_t num_slots, const Program* program, std::option
   finalize_mpi(std::move(mpi), 0);
   if (has_left_threads) leave_without_mpi(0);
   return 0;
+}
+
+}  // namespace
+
+int run_worker_rank(std::uint32_t num_slots, const Program* program, std::optional<exec::Isolation> isolation) {
+  spdlog::set_default_logger(
+      std::make_shared<spdlog::logger>("drover", std::make_shared<spdlog::sinks::stderr_sink_st>()));
+  spdlog::set_level(log_level_of_environment(spdlog::level::warn));
+  try {
+    return work(num_slots, program, isolation);
+  } catch (...) {
+    std::fprintf(stderr, "drover: %s\n", support::describe_current_exception().text.c_str());
+    leave_without_mpi(kInternalFailure);  // MPI would wait for ranks that go on
+  }
 }
 
 }  // namespace drover::cli

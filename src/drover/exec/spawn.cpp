@@ -33,7 +33,10 @@ struct Handover {
 /// that could run here.
 [[noreturn]] void run_child(Handover& handover) {
   const SpawnRequest& request = *handover.request;
-  ::setpgid(0, 0);
+  if (request.has_own_session)
+    ::setsid();
+  else
+    ::setpgid(0, 0);
   ::prctl(PR_SET_PDEATHSIG, request.death_signal);
   if (::getppid() != handover.parent) ::_exit(1);
   ::dup2(request.stdin_fd, STDIN_FILENO);

@@ -24,9 +24,10 @@ struct SpawnRequest {
   char* const* envp = nullptr;
   const char* workdir = nullptr;  ///< null: this process's
   int stdin_fd = -1;
-  int stdout_fd = -1;          ///< -1: a pipe, of which the caller gets the other end
-  int stderr_fd = -1;          ///< the same
-  int death_signal = SIGKILL;  ///< what it gets when the thread that called spawn() ends
+  int stdout_fd = -1;            ///< -1: a pipe, of which the caller gets the other end
+  int stderr_fd = -1;            ///< the same
+  bool has_own_session = false;  ///< beside a group of its own
+  int death_signal = SIGKILL;    ///< what it gets when the thread that called spawn() ends
 };
 
 struct Spawned {

@@ -56,6 +56,8 @@ support::UniqueFd listen_abstract(const std::string& name) {
 
 support::UniqueFd accept_own(int listening, pid_t* peer) {
   support::UniqueFd connection(::accept4(listening, nullptr, nullptr, SOCK_CLOEXEC));
+  if (!connection && (errno == EMFILE || errno == ENFILE))
+    throw system_error("cannot let in a process of drover", errno);
   if (!connection) return {};
   ucred credentials{};
   socklen_t length = sizeof credentials;

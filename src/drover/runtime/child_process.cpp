@@ -1,5 +1,4 @@
-// The process is known by a descriptor as well as by its number: the supervisor reaps whatever ends,
-// and a number that was reaped may be another's.
+// The process is known by a descriptor as well as by its number: a number that was reaped may be another's.
 
 #include "drover/runtime/child_process.hpp"
 
@@ -38,12 +37,13 @@ std::vector<std::string> paths_of(const std::string& program) {
   if (program.find('/') != std::string::npos) return {program};
   std::vector<std::string> paths;
   const char* path = std::getenv("PATH");
-  for (std::string_view rest = path != nullptr ? path : "/usr/bin:/bin"; !rest.empty();) {
+  std::string_view rest = path != nullptr ? path : "/usr/bin:/bin";
+  while (true) {  // an empty one, also all of it, is the working directory
     const std::string_view directory = rest.substr(0, rest.find(':'));
-    rest.remove_prefix(std::min(rest.size(), directory.size() + 1));
     paths.push_back((directory.empty() ? "." : std::string(directory)) + "/" + program);
+    if (directory.size() == rest.size()) return paths;
+    rest.remove_prefix(directory.size() + 1);
   }
-  return paths;
 }
 
 std::vector<std::string> environment(const ChildProcess::Options& options) {
@@ -77,6 +77,7 @@ ChildProcess::ChildProcess(const Options& options) : end_grace_(options.end_grac
   request.stdout_fd = options.channel;
   if (options.shares_errors) request.stderr_fd = STDERR_FILENO;
   request.death_signal = SIGTERM;
+  request.has_own_session = options.has_own_session;
   exec::Spawned spawned = exec::spawn(request);
   if (spawned.pid < 0) throw system_error("cannot start '" + options.command.front() + "'", spawned.errno_value);
   pid_ = spawned.pid;

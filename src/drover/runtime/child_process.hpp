@@ -22,6 +22,7 @@ class ChildProcess {
     std::vector<std::string> env;      ///< `NAME=value`, added or replaced
     int channel = -1;                  ///< its standard input and output; -1: no input, and the output is kept
     bool shares_errors = false;        ///< its standard error is this process's, and not kept
+    bool has_own_session = false;      ///< not only a process group: no terminal can stop or signal what it starts
     core::Duration end_grace = std::chrono::seconds(2);  ///< between SIGTERM and SIGKILL
   };
 

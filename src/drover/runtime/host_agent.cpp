@@ -54,6 +54,7 @@ std::vector<std::string> agent() {
   std::istringstream words(configured_agent());
   std::vector<std::string> command;
   for (std::string word; words >> word && word != ":";) command.push_back(word);
+  if (command.empty()) throw Error("Open MPI's plm_rsh_agent is blank; expected the program that reaches other hosts");
   return command;
 }
 

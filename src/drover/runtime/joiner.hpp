@@ -21,8 +21,8 @@
 
 namespace drover::runtime {
 
-/// Environment variable with the name of the socket that a joining rank asks for the port.
-inline constexpr const char* kJoinVariable = "DROVER_JOIN";
+/// Environment variable with the name of the socket that a joining rank asks for the port. No option has its name.
+inline constexpr const char* kJoinVariable = "DROVER_JOIN_SOCKET";
 
 /// What `drover worker --join` is told instead of a run: its standard input and output are the control channel.
 inline constexpr const char* kOwnChannel = "-";

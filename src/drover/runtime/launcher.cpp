@@ -103,9 +103,12 @@ MpirunCommand mpirun_command(const FarmLaunch& launch) {
   append(mpirun.words, kCommon);
   if (!launch.is_open_mpi_5) append(mpirun.words, kOwnHostOnly);
   if (launch.is_in_slurm_job) append(mpirun.words, slurm_options(launch.is_open_mpi_5));
-  if (!launch.ompi_server.empty()) append(mpirun.words, {"--ompi-server", launch.ompi_server});
   append_programs(mpirun, launch);
   return mpirun;
+}
+
+void add_ompi_server(std::vector<std::string>& words, const std::string& uri) {
+  words.insert(words.begin() + 1, {"--ompi-server", uri});
 }
 
 MpirunCommand mpirun_command(const GroupLaunch& launch) {

@@ -31,13 +31,14 @@ struct FarmLaunch {
   std::string program;  ///< absolute
   bool is_open_mpi_5 = false;
   bool is_in_slurm_job = false;
-  /// Address of an ompi-server, so that groups can join; empty: none.
-  std::string ompi_server;
 };
 
 /// Protected against the death of a process; not bound to cores, since commands would inherit that. No argument of
 /// the program is one of mpirun's. Throws drover::Error.
 [[nodiscard]] MpirunCommand mpirun_command(const FarmLaunch& launch);
+
+/// Has the MPI job that a FarmLaunch's words start know an ompi-server, so that groups can join.
+void add_ompi_server(std::vector<std::string>& words, const std::string& uri);
 
 /// Workers of this host with a launcher of their own, which join a master. One unit of loss.
 struct GroupLaunch {

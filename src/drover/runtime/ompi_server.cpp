@@ -1,19 +1,10 @@
 #include "drover/runtime/ompi_server.hpp"
 
-#include <poll.h>
-
 #include <cstdlib>
-
-#include "drover/runtime/clock.hpp"
-#include "drover/support/error.hpp"
 
 namespace drover::runtime {
 
 namespace {
-
-using namespace std::chrono_literals;
-
-constexpr core::Duration kStartLimit = 10s;
 
 /// "+": it prints its address on stderr, at once (on stdout it would do so at its end).
 ChildProcess::Options options() {
@@ -22,30 +13,19 @@ ChildProcess::Options options() {
   return options;
 }
 
-void wait_for_any(const std::vector<int>& fds, core::Duration pause) {
-  std::vector<pollfd> polled;
-  for (const int fd : fds) polled.push_back({fd, POLLIN, 0});
-  const auto timeout = std::chrono::ceil<std::chrono::milliseconds>(pause);
-  ::poll(polled.data(), polled.size(), static_cast<int>(timeout.count()));
-}
-
 }  // namespace
 
-OmpiServer::OmpiServer() : process_(options()) {
-  const core::Time deadline = now() + kStartLimit;
-  while (process_.output().find('\n') == std::string::npos) {
-    if (process_.has_ended())
-      throw Error("ompi-server ended at once (" + describe_wait_status(process_.wait_status()) + ")");
-    if (now() >= deadline) throw Error("ompi-server did not say its address");
-    wait_for_any(process_.fds(), deadline - now());
-    process_.poll();
-  }
-  uri_ = process_.output().substr(0, process_.output().find('\n'));
+OmpiServer::OmpiServer() : process_(options()) {}
+
+void OmpiServer::poll() {
+  process_.poll();
+  if (uri_) return;
+  if (const std::size_t end = process_.output().find('\n'); end != std::string::npos)
+    uri_ = process_.output().substr(0, end);
 }
 
-bool OmpiServer::is_alive() {
-  process_.poll();
-  return !process_.has_ended();
+std::string OmpiServer::end_text() const {
+  return "ompi-server has ended (" + describe_wait_status(process_.wait_status()) + ")";
 }
 
 std::optional<std::string> known_ompi_server() {

@@ -4,27 +4,37 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "drover/runtime/child_process.hpp"
 
 namespace drover::runtime {
 
-/// Owns an ompi-server process, which ends with this object and with the thread that made it.
+/// Owns an ompi-server process, which ends with this object and with the thread that made it. Nothing blocks but the
+/// destructor, for a moment.
 class OmpiServer {
  public:
-  /// Starts it and waits until it can be reached. Throws drover::Error when that takes longer than a
-  /// few seconds, or there is no such program.
+  /// Starts it. Throws drover::Error when there is no such program.
   OmpiServer();
 
-  /// Its address, as `mpirun --ompi-server` takes it; for every mpirun that is to take part.
-  [[nodiscard]] const std::string& uri() const { return uri_; }
+  /// Readable when there is something for poll().
+  [[nodiscard]] std::vector<int> fds() const { return process_.fds(); }
+  /// Takes in what it has said, and whether it has ended.
+  void poll();
 
-  /// Without it running groups go on, and none can join.
-  [[nodiscard]] bool is_alive();
+  /// Its address, as `mpirun --ompi-server` takes it, for every mpirun that is to take part; none before it can be
+  /// reached.
+  [[nodiscard]] const std::optional<std::string>& uri() const { return uri_; }
+
+  /// Without it running groups go on, and none can join. Another in its place has another address.
+  [[nodiscard]] bool has_ended() const { return process_.has_ended(); }
+  /// "ompi-server has ended (killed by signal 9)". Once it has.
+  [[nodiscard]] std::string end_text() const;
+  [[nodiscard]] pid_t pid() const { return process_.pid(); }
 
  private:
   ChildProcess process_;
-  std::string uri_;
+  std::optional<std::string> uri_;
 };
 
 /// The address of the ompi-server that this rank's mpirun knows; none if it knows none.

@@ -117,6 +117,8 @@ class Recruiter {
   /// When poll() has something at the latest.
   [[nodiscard]] std::optional<core::Time> next_deadline(core::Time now) const;
 
+  /// From here on no group can join this MPI job.
+  void forbid_join(const std::string& reason) { join_obstacle_ = reason; }
   /// From here on nothing is spawned: `reason` is the answer, a clause.
   void forbid_spawn(std::string reason) { spawn_obstacle_ = std::move(reason); }
   /// Why nothing can be spawned any more; empty when something can.
@@ -176,6 +178,7 @@ class Recruiter {
   std::vector<Recruitment> out_;  ///< to be told by poll()
   std::vector<RecruitId> over_;   ///< to be removed from recruits_
   std::optional<core::Time> released_at_;
+  std::string join_obstacle_;  ///< since this MPI job began
   std::string spawn_obstacle_;
   std::string rollover_reason_;
   int num_late_joins_ = 0;  ///< in a row

@@ -17,16 +17,20 @@ namespace drover::runtime {
 struct SupervisorPlan {
   /// For the first MPI job.
   MpirunCommand start;
-  /// The same for one that goes on with the run in a directory, with what changes for it. May throw Error: it cannot
+  /// For one that goes on with the run in a directory, with what changes for it. May throw Error: it cannot
   /// be. Null: no rollover.
   std::function<MpirunCommand(const std::string& run_dir, const HostChanges& changes)> resume;
   /// What somebody can type to go on with that run.
   std::function<std::string(const std::string& run_dir)> resume_command;
+  /// Whether MPI jobs are to be told of an ompi-server, so that groups can join.
+  bool has_meeting_point = false;
   /// Not counting those for hosts that came or left.
   unsigned max_rollovers = 3;
   /// Pause before the first rollover; doubles each time.
   core::Duration rollover_delay = std::chrono::seconds(1);
-  /// Told, in a line, of each rollover.
+  /// How long the master may take to end after a second signal; all its processes are ended then.
+  core::Duration stop_limit = std::chrono::seconds(15);
+  /// Told, in a line, of each rollover, and of what is waited for.
   std::function<void(const std::string&)> say;
 };
 

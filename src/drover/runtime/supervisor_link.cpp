@@ -1,7 +1,8 @@
 // Protocol: the master connects; the supervisor sends one byte with descriptors 0, 1 and 2 attached;
-// the master sends messages, a letter and a text: R and the run's directory, P once there is progress, J and a host's
-// slots and name when it has joined, E and its name when it has left; then
-// either X and its exit status in decimal, or O and why it asks for a rollover; either side closes.
+// the master sends messages, a letter and a text: M when MPI is up, R and the run's directory, P once there is
+// progress, J and a host's slots and name when it has joined, E and its name when it has left; then either X and its
+// exit status in decimal, or O and why it asks for a rollover; either side closes. Meanwhile the supervisor may send N
+// and why no group can join any more.
 
 #include "drover/runtime/supervisor_link.hpp"
 
@@ -71,16 +72,26 @@ void receive_streams(int socket) {
 SupervisorListener::SupervisorListener() : name_(unused_abstract_name()), listening_(listen_abstract(name_)) {}
 
 bool SupervisorListener::process() {
-  if (!connection_) {
-    accept();
-    return true;
+  if (!connection_) accept();
+  while (connection_) {
+    std::array<char, kMostMessageBytes> message{};
+    const ssize_t num = ::recv(connection_.get(), message.data(), message.size(), MSG_DONTWAIT);
+    if (num < 0 && errno == EINTR) continue;
+    if (num < 0 && errno == EAGAIN) return true;
+    if (num <= 0) return false;
+    take({message.data(), static_cast<std::size_t>(num)});
   }
-  std::array<char, kMostMessageBytes> message{};
-  const ssize_t num = ::recv(connection_.get(), message.data(), message.size(), MSG_DONTWAIT);
-  if (num < 0 && (errno == EAGAIN || errno == EINTR)) return true;
-  if (num <= 0) return false;
-  take({message.data(), static_cast<std::size_t>(num)});
   return true;
+}
+
+void SupervisorListener::say_no_join(const std::string& reason) {
+  join_obstacle_ = reason;
+  if (connection_) send_join_obstacle();
+}
+
+void SupervisorListener::send_join_obstacle() {
+  const std::string message = "N" + join_obstacle_.substr(0, kMostMessageBytes - 1);
+  (void)::send(connection_.get(), message.data(), message.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 void SupervisorListener::take(std::string_view message) {
@@ -88,6 +99,9 @@ void SupervisorListener::take(std::string_view message) {
   switch (message.front()) {
     case 'R':
       run_dir_ = text;
+      break;
+    case 'M':
+      is_mpi_up_ = true;
       break;
     case 'P':
       has_progressed_ = true;
@@ -129,6 +143,7 @@ void SupervisorListener::accept() {
   send_streams(connection.get());
   connection_ = std::move(connection);
   master_pid_ = master;
+  if (!join_obstacle_.empty()) send_join_obstacle();
 }
 
 std::optional<SupervisorLink> SupervisorLink::connect() {
@@ -138,6 +153,10 @@ std::optional<SupervisorLink> SupervisorLink::connect() {
   ::setsockopt(connection.get(), SOL_SOCKET, SO_RCVTIMEO, &kAnswerTimeout, sizeof kAnswerTimeout);
   receive_streams(connection.get());
   return SupervisorLink(std::move(connection));
+}
+
+void SupervisorLink::say_mpi_up() {
+  say("M");
 }
 
 void SupervisorLink::say_run_dir(const std::string& run_dir) {
@@ -164,6 +183,14 @@ void SupervisorLink::ask_for_rollover(const std::string& reason, const HostChang
   for (const OfferedHost& host : changes.come) say("H" + std::to_string(host.population) + " " + host.host);
   for (const std::string& host : changes.gone) say("L" + host);
   say("O" + reason.substr(0, kMostMessageBytes - 1));
+}
+
+std::optional<std::string> SupervisorLink::join_obstacle() {
+  std::array<char, kMostMessageBytes> message{};
+  const ssize_t num = ::recv(connection_.get(), message.data(), message.size(), MSG_DONTWAIT);
+  if (num > 0 && message.front() == 'N')
+    join_obstacle_ = std::string(message.data() + 1, static_cast<std::size_t>(num) - 1);
+  return join_obstacle_;
 }
 
 void SupervisorLink::say(const std::string& message) {

@@ -3,7 +3,7 @@
 // Below mpirun a rank has pipes for standard streams, and its exit status is mpirun's to lose. So the
 // supervisor listens on a socket (its name is in the environment), the master connects and is given
 // the user's own standard streams. It says where its run is kept, from which another MPI job could go
-// on, and before it leaves MPI how it ends.
+// on, and before it leaves MPI how it ends; and is told when no group can join its MPI job any more.
 #pragma once
 
 #include <sys/types.h>
@@ -57,7 +57,7 @@ class SupervisorListener {
   /// The process on the other side, once connected.
   [[nodiscard]] std::optional<pid_t> master_pid() const { return master_pid_; }
 
-  /// Takes in what happened; hands the standard streams to a master that connects. Returns false
+  /// Takes in all that happened; hands the standard streams to a master that connects. Returns false
   /// once the master has gone.
   bool process();
 
@@ -71,9 +71,15 @@ class SupervisorListener {
   [[nodiscard]] const std::optional<std::string>& rollover_reason() const { return rollover_reason_; }
   /// On which hosts, if on others.
   [[nodiscard]] const HostChanges& host_changes() const { return host_changes_; }
+  /// Whether all ranks have found each other.
+  [[nodiscard]] bool is_mpi_up() const { return is_mpi_up_; }
+
+  /// Tells the master, also one that is still to come, why no group can join its MPI job any more.
+  void say_no_join(const std::string& reason);
 
  private:
   void accept();
+  void send_join_obstacle();
   void take(std::string_view message);
 
   std::string name_;
@@ -82,7 +88,9 @@ class SupervisorListener {
   std::optional<pid_t> master_pid_;
   std::optional<int> exit_status_;
   std::string run_dir_;
+  bool is_mpi_up_ = false;
   bool has_progressed_ = false;
+  std::string join_obstacle_;
   std::optional<std::string> rollover_reason_;
   HostChanges host_changes_;
 };
@@ -97,6 +105,8 @@ class SupervisorLink {
   /// Readable when the supervisor is gone.
   [[nodiscard]] int fd() const { return connection_.get(); }
 
+  /// Says that all ranks have found each other.
+  void say_mpi_up();
   /// Says where the run is kept: `drover run --resume` can go on from there.
   void say_run_dir(const std::string& run_dir);
   /// Says that a task has ended and is recorded.
@@ -109,12 +119,16 @@ class SupervisorLink {
   /// Says that the master is going to exit so that another MPI job goes on with the run.
   void ask_for_rollover(const std::string& reason, const HostChanges& changes);
 
+  /// Why no group can join this MPI job any more, once the supervisor has said so.
+  [[nodiscard]] std::optional<std::string> join_obstacle();
+
  private:
   void say(const std::string& message);
 
   explicit SupervisorLink(support::UniqueFd connection) : connection_(std::move(connection)) {}
 
   support::UniqueFd connection_;
+  std::optional<std::string> join_obstacle_;
 };
 
 }  // namespace drover::runtime

@@ -4,8 +4,10 @@
 
 namespace drover::support {
 
-std::string own_program() {
-  return std::filesystem::read_symlink("/proc/self/exe").string();
+const std::string& own_program() {
+  // A file that is replaced later has a name for Linux by which nothing can be started.
+  static const std::string path = std::filesystem::read_symlink("/proc/self/exe").string();
+  return path;
 }
 
 }  // namespace drover::support

@@ -7,8 +7,11 @@
 #include <boost/mpi/environment.hpp>
 #include <boost/mpi/exception.hpp>
 #include <boost/version.hpp>
+#include <charconv>
 #include <cstdlib>
+#include <optional>
 #include <string_view>
+#include <system_error>
 
 #include "drover/support/error.hpp"
 #include "drover/transport/mca_defaults.hpp"
@@ -69,10 +72,30 @@ bool is_started_by_launcher() {
   return !environment("PMIX_RANK").empty() || !environment("OMPI_COMM_WORLD_RANK").empty();
 }
 
+namespace {
+
+constexpr auto kRankVariables = std::to_array<const char*>({"OMPI_COMM_WORLD_RANK", "PMIX_RANK"});
+
+std::optional<int> number_in(std::string_view text) {
+  int number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || number < 0) return std::nullopt;
+  return number;
+}
+
+}  // namespace
+
 int launcher_rank() {
-  for (const char* name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK"})
-    if (const std::string_view value = environment(name); !value.empty()) return std::atoi(value.data());
+  for (const char* name : kRankVariables)
+    if (const std::string_view value = environment(name); !value.empty()) return number_in(value).value_or(0);
   return 0;
+}
+
+std::string launcher_fault() {
+  for (const char* name : kRankVariables)
+    if (const std::string_view value = environment(name); !value.empty() && !number_in(value))
+      return std::string(name) + "='" + std::string(value) + "' is no rank of an MPI job: unset it";
+  return "";
 }
 
 /// `JOBID.RANK;tcp4://...` is the daemon that looks after this rank; mpirun itself has the rank 0.

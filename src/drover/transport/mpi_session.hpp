@@ -51,6 +51,9 @@ class MpiSession {
 /// Whether ranks of this MPI job are on another host than its mpirun, or this one is (Open MPI 4). Needs no MpiSession.
 [[nodiscard]] bool spans_hosts();
 
+/// What is wrong with the rank that the environment has for this process; empty: nothing. Needs no MpiSession.
+[[nodiscard]] std::string launcher_fault();
+
 /// What this start of MPI survives. Needs no MpiSession.
 [[nodiscard]] LossProtection loss_protection();
 

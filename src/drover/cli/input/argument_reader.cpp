@@ -1,6 +1,7 @@
 #include "drover/cli/input/argument_reader.hpp"
 
 #include <poll.h>
+#include <re2/re2.h>
 
 #include <cerrno>
 #include <utility>
@@ -18,20 +19,42 @@ void trim(std::string& argument, ArgumentRules::Trim sides) {
   if (sides.left) argument.erase(0, argument.find_first_not_of(kBlanks));
 }
 
+/// As a text of UTF-8, or else of bytes.
+std::shared_ptr<const re2::RE2> compile(const std::string& pattern) {
+  RE2::Options options;
+  options.set_log_errors(false);
+  auto compiled = std::make_shared<const RE2>(pattern, options);
+  if (compiled->error_code() != RE2::ErrorBadUTF8) return compiled;
+  options.set_encoding(RE2::Options::EncodingLatin1);
+  return std::make_shared<const RE2>(pattern, options);
+}
+
 }  // namespace
 
 ColumnSplitter::ColumnSplitter(const std::optional<std::string>& colsep) {
   if (!colsep) return;
-  try {
-    separator_.emplace(*colsep);
-  } catch (const std::regex_error& e) {
-    throw UsageError("--colsep '" + *colsep + "' is not a regular expression: " + e.what());
-  }
+  separator_ = compile(*colsep);
+  if (!separator_->ok())
+    throw UsageError("--colsep '" + *colsep + "' is not a regular expression of RE2: " + separator_->error() +
+                     " (which has no back references and no look-around)");
 }
 
+/// What is between the separators; nothing behind the last one is no column.
 Columns ColumnSplitter::split(const std::string& record) const {
   if (!separator_) return {record};
-  return {std::sregex_token_iterator(record.begin(), record.end(), *separator_, -1), std::sregex_token_iterator()};
+  Columns columns;
+  const re2::StringPiece text(record);
+  std::size_t begin = 0;   // of a column
+  std::size_t search = 0;  // behind an empty separator it goes on with the next character
+  re2::StringPiece found;
+  while (search <= record.size() && separator_->Match(text, search, record.size(), RE2::UNANCHORED, &found, 1)) {
+    const auto at = static_cast<std::size_t>(found.data() - record.data());
+    columns.push_back(record.substr(begin, at - begin));
+    begin = at + found.size();
+    search = found.empty() ? begin + 1 : begin;
+  }
+  if (begin < record.size() || columns.empty()) columns.push_back(record.substr(begin));
+  return columns;
 }
 
 ArgumentReader::ArgumentReader(Records records, const ArgumentRules& rules)

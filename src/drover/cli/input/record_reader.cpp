@@ -5,7 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <string_view>
 #include <utility>
 
 #include "drover/support/error.hpp"
@@ -15,6 +17,7 @@ namespace drover::cli {
 namespace {
 
 constexpr std::size_t kReadBytes = 64U << 10;
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 /// O_NONBLOCK, so that opening a named pipe does not wait for its writer.
 support::UniqueFd open_file(const std::string& path) {
@@ -116,7 +119,15 @@ bool RecordReader::fill_from_spool() {
   return true;
 }
 
+/// Editors of another system put it at the beginning of a text.
+void RecordReader::pass_over_mark() {
+  if (num_records_ > 0 || begin_ > 0 || delimiter_ == '\0' || !buffer_.starts_with(kByteOrderMark)) return;
+  begin_ = kByteOrderMark.size();
+  scanned_ = std::max(scanned_, begin_);
+}
+
 bool RecordReader::take_buffered(std::string& record) {
+  pass_over_mark();
   std::size_t end = buffer_.find(delimiter_, scanned_);
   const bool is_delimited = end != std::string::npos;
   if (!is_delimited) end = scanned_ = buffer_.size();

@@ -11,7 +11,8 @@
 
 namespace drover::cli {
 
-/// Splits what it reads into records; their bytes are not interpreted. Does not block, unless told to
+/// Splits what it reads into records; their bytes are not interpreted, but for a byte order mark of UTF-8 in front
+/// of lines, which is passed over. Does not block, unless told to
 /// wait. A descriptor that may be a terminal or a pipe is asked with poll(2) before each read(2), and
 /// its flags are left alone: O_NONBLOCK would hit every process that shares it. (If another of them
 /// reads what poll promised, a read may block.) Memory: the longest record, which is bounded, and one
@@ -52,6 +53,7 @@ class RecordReader {
   /// For one read, behind what has not been given out. Returns where.
   [[nodiscard]] std::size_t make_room();
   [[nodiscard]] bool take_buffered(std::string& record);
+  void pass_over_mark();
   /// Throws what try_next() promises for a record, or the part of it that is there, at `begin_`.
   void check(std::size_t length) const;
   [[nodiscard]] std::string describe(std::uint64_t record_number) const;
