@@ -1,7 +1,6 @@
 #include "drover/cli/master_rank.hpp"
 
 #include <poll.h>
-#include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/null_sink.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
@@ -10,7 +9,6 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <set>
 #include <thread>
 
@@ -24,12 +22,15 @@
 #include "drover/cli/output/printer.hpp"
 #include "drover/cli/output/terminal_line.hpp"
 #include "drover/cli/output_printing.hpp"
+#include "drover/cli/place_watch.hpp"
 #include "drover/cli/progress.hpp"
 #include "drover/cli/results.hpp"
 #include "drover/cli/resume_command.hpp"
+#include "drover/cli/run_log.hpp"
 #include "drover/cli/standard_streams.hpp"
 #include "drover/cli/summary.hpp"
 #include "drover/cli/supervisor_words.hpp"
+#include "drover/journal/append_file.hpp"
 #include "drover/journal/ended_tasks.hpp"
 #include "drover/journal/event_json.hpp"
 #include "drover/journal/output_paths.hpp"
@@ -82,25 +83,11 @@ class JsonEvents final : public runtime::Observer {
 /// For groups that are to join from other jobs, and need a way here.
 void note_slurm_job(const journal::RunDirectory& run) {
   const char* job = std::getenv("SLURM_JOB_ID");
-  if (job == nullptr) {
-    std::error_code ignored;
-    std::filesystem::remove(run.slurm_job(), ignored);
-  } else if (!(std::ofstream(run.slurm_job()) << job << '\n')) {
-    throw Error("cannot write '" + run.slurm_job().string() + "'");
-  }
-}
-
-void log_to(const std::filesystem::path& file, spdlog::level::level_enum level) {
-  try {
-    auto sink = std::make_shared<spdlog::sinks::basic_file_sink_st>(file.string());
-    spdlog::set_default_logger(std::make_shared<spdlog::logger>("drover", std::move(sink)));
-    spdlog::set_level(level);
-    spdlog::flush_on(level);
-    // A full disk is reported by the journal, in words of ours.
-    spdlog::set_error_handler([](const std::string&) {});
-  } catch (const spdlog::spdlog_ex& e) {
-    throw Error("cannot write '" + file.string() + "': " + e.what());
-  }
+  journal::remove_file(run.slurm_job());
+  if (job == nullptr) return;
+  journal::AppendFile file(run.slurm_job());
+  file.append(std::string(job) + "\n");
+  file.flush();
 }
 
 /// A shell that is not here is unlikely to be elsewhere.
@@ -200,6 +187,7 @@ class Batch {
  private:
   [[nodiscard]] runtime::AutoAllocator& begin_auto_alloc(std::optional<core::Time> run_end);
   void catch_up();
+  void check_records(runtime::RunEnd& end);
   void end_session(const runtime::RunEnd& end, int status);
   void print_summary(const runtime::RunEnd& end);
 
@@ -226,6 +214,7 @@ class Batch {
   Summary summary_;
   Notices notices_;
   JsonEvents json_;
+  PlaceWatch place_watch_;
   std::optional<runtime::AutoAllocator> allocator_;
   bool has_losses_ = false;
   std::optional<std::string> rollover_reason_;
@@ -243,7 +232,7 @@ Batch::Batch(const RunInvocation& invocation, runtime::SupervisorLink* superviso
       open_run_(run),
       run_(run.directory),
       line_(options_.no_progress || options_.quiet ? -1 : STDERR_FILENO),
-      store_(output_directory(options_, run_), options_.output_layout, journal::recorded_ends(run_)),
+      store_(open_output_store(options_, run_)),
       printing_(options_, run, store_, line_),
       recruiter_(recruiter_options(options_, invocation_.program)),
       taint_(recruiter_, host_),
@@ -254,7 +243,8 @@ Batch::Batch(const RunInvocation& invocation, runtime::SupervisorLink* superviso
       progress_(line_, started_, run.journal->start().is_input_ended),
       summary_(started_),
       notices_(line_, options_.quiet, support::format_duration(options_.worker_wait)),
-      json_(printing_.printer()) {
+      json_(printing_.printer()),
+      place_watch_(*run.journal, store_, [this](const std::string& text) { notices_.say(text); }) {
   log_to(run_.path() / "drover.log", options_.log_level);
   if (options_.durability == journal::Durability::full) {
     store_.expect_sync();
@@ -269,7 +259,7 @@ int Batch::run() {
     master.on_host_came = [this](const control::HostSlots& host) { supervisor_->say_host_came(host); };
     master.on_host_left = [this](const std::string& host) { supervisor_->say_host_left(host); };
   }
-  std::vector<runtime::Observer*> observers{&taint_, &board_, &desk_, &notices_, &progress_, &summary_};
+  std::vector<runtime::Observer*> observers{&taint_, &board_, &desk_, &notices_, &progress_, &summary_, &place_watch_};
   if (options_.json) observers.push_back(&json_);
   if (options_.submits_jobs()) observers.push_back(&begin_auto_alloc(master.time_end));
   if (functions_) observers.push_back(functions_.get());
@@ -298,6 +288,7 @@ int Batch::run() {
       failure && !failure->is_reader_gone && end.failure.empty())
     end.failure = failure->message;
   line_.clear();
+  check_records(end);
   if (end.is_rollover())
     rollover_reason_ = end.rollover_reason;
   else
@@ -321,6 +312,16 @@ void Batch::catch_up() {
     known.emplace_back(core::fact::TaskAccepted{task.id, task.owner, task.spec});
   summary_.on_facts(known, 0);
   printing_.print_what_was_not();
+}
+
+/// What was done, and is on record nowhere, is as good as not done.
+void Batch::check_records(runtime::RunEnd& end) {
+  if (!end.failure.empty()) return;
+  try {
+    place_watch_.finish();
+  } catch (const Error& e) {
+    end.failure = e.what();
+  }
 }
 
 void Batch::end_session(const runtime::RunEnd& end, int status) {
@@ -348,7 +349,10 @@ void Batch::print_summary(const runtime::RunEnd& end) {
   const auto command = [this](const std::string& option) {
     return resume_command(option, run_.path(), supervisor_ == nullptr, invocation_.program);
   };
-  std::string text = summary_.text(end, run_.path(), {command("--resume"), command("--resume-failed")});
+  // There is nothing to see, nor to go on with, where the records have been taken away.
+  const bool has_records = open_run_.journal->is_in_place();
+  std::string text = has_records ? summary_.text(end, run_.path(), {command("--resume"), command("--resume-failed")})
+                                 : summary_.text(end, {}, {});
   if (num_abandoned > 0)
     text += "  of the cancelled ones, the program has not submitted " + std::to_string(num_abandoned) + " again\n";
   std::fputs(text.c_str(), stderr);
@@ -387,8 +391,7 @@ Opening try_open(const RunInvocation& invocation, const transport::MpiSession& m
 
 /// Nothing is left to do, but perhaps to print.
 int finish_at_once(const RunOptions& options, OpenRun& run, runtime::SignalInbox& signals) {
-  const journal::OutputStore store(output_directory(options, run.directory), options.output_layout,
-                                   journal::recorded_ends(run.directory));
+  const journal::OutputStore store = open_output_store(options, run.directory);
   TerminalLine no_line(-1);
   OutputPrinting printing(options, run, store, no_line);
   printing.print_what_was_not();
@@ -442,7 +445,7 @@ int lead(const RunInvocation& invocation) {
       if (!opening.refusal.empty()) throw Error(opening.refusal);
       note_slurm_job(opening.run->directory);
       if (link) link->say_run_dir(opening.run->directory.path().string());
-      if (!opening.run->notice.empty()) std::fprintf(stderr, "drover: %s\n", opening.run->notice.c_str());
+      for (const std::string& notice : opening.run->notices) std::fprintf(stderr, "drover: %s\n", notice.c_str());
       if (opening.run->is_finished()) {
         status = finish_at_once(invocation.options, *opening.run, signals);
         dismiss_world(transport, opening.first_worker, mpi->size());

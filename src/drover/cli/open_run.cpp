@@ -10,8 +10,12 @@
 #include "drover/cli/joblog_import.hpp"
 #include "drover/cli/master_rank.hpp"
 #include "drover/cli/output_printing.hpp"
+#include "drover/cli/records/recorded_run.hpp"
 #include "drover/cli/stored_run.hpp"
 #include "drover/cli/version.hpp"
+#include "drover/journal/output_check.hpp"
+#include "drover/journal/output_index.hpp"
+#include "drover/journal/output_paths.hpp"
 #include "drover/journal/run_records.hpp"
 #include "drover/support/error.hpp"
 #include "drover/support/wall_clock.hpp"
@@ -54,11 +58,11 @@ OpenRun begin_run(const RunInvocation& invocation) {
                       {run_id, version(), support::wall_now(), fs::current_path().string(), encode_input(stored),
                        storable_options(invocation.settings)},
                       database_options(options));
-  OpenRun run{directory, std::move(lock), nullptr, std::move(source), "", true, nullptr, ""};
+  OpenRun run{directory, std::move(lock), nullptr, std::move(source), "", true, nullptr, {}};
   run.journal = std::make_unique<journal::SqliteJournal>(directory, database_options(options), version());
   run.is_input_safe = is_program || stored.can_be_read_again || stored.is_spooled;
   if (input.stdin_spool) input.stdin_spool->open(directory.path());
-  if (imported) run.notice = import_job_log(*imported, options.changed_input, run.source, *run.journal);
+  if (imported) run.notices.push_back(import_job_log(*imported, options.changed_input, run.source, *run.journal));
   return run;
 }
 
@@ -95,9 +99,9 @@ void continue_input(OpenRun& run, const RunOptions& options, const StoredInput& 
   }
   const int stdin_fd = stored.is_spooled && !options.is_stdin_same ? -1 : STDIN_FILENO;
   if (stdin_fd < 0 && !input.stdin_spool->is_complete())
-    run.notice =
+    run.notices.emplace_back(
         "standard input cannot be read again: going on with what was read of it (to give it the rest, resume "
-        "once more, pipe that in and add '-')";
+        "once more, pipe that in and add '-')");
   try {
     run.source = open_input(input, stdin_fd);
   } catch (const UsageError& e) {
@@ -111,7 +115,8 @@ void continue_input(OpenRun& run, const RunOptions& options, const StoredInput& 
       journal::InputTasks known(run.directory);
       throw changed_error(first_difference(*again, [&known] { return known.next(); }), progress.num_input_tasks);
     }
-    run.notice = "the input has changed: going on behind its first " + std::to_string(passed.num_tasks) + " tasks";
+    run.notices.push_back("the input has changed: going on behind its first " + std::to_string(passed.num_tasks) +
+                          " tasks");
   }
   run.journal->continue_input(passed.fingerprint);
   if (passed.is_at_end) run.source = std::make_unique<EmptySource>();
@@ -138,9 +143,9 @@ void open_resumed_input(OpenRun& run, const RunInvocation& invocation) {
   const bool is_spooled = stored.is_spooled && StdinSpool::is_in(run.directory.path());
   run.is_input_safe = stored.can_be_read_again || is_spooled;
   if (!run.is_input_safe) {
-    run.notice = "standard input cannot be read again: going on with the " +
-                 std::to_string(run.journal->progress().num_input_tasks) +
-                 " tasks that were taken from it (to give it the rest, pipe that in and add '-')";
+    run.notices.push_back("standard input cannot be read again: going on with the " +
+                          std::to_string(run.journal->progress().num_input_tasks) +
+                          " tasks that were taken from it (to give it the rest, pipe that in and add '-')");
   } else if (options.changed_input != ChangedInput::end) {
     continue_input(run, options, stored);
   }
@@ -172,14 +177,41 @@ void take_up_calls(OpenRun& run) {
   run.recorded = std::make_unique<journal::RecordedCalls>(run.directory);
 }
 
+/// Outputs are in one place, kept in one way.
+void check_output_place(const OpenRun& run, const RunInvocation& invocation) {
+  const OutputPlace before = output_place(run.directory, *invocation.resumed);
+  const RunOptions& options = invocation.options;
+  if (before.directory == output_directory(options, run.directory) && before.layout == options.output_layout) return;
+  std::error_code error;
+  const std::uintmax_t index_size = fs::file_size(journal::index_path(before.directory), error);
+  if (!error && index_size > journal::kOutputIndexHeader.size())
+    throw UsageError("the run has outputs in '" + before.directory.string() +
+                     "', and goes on keeping them there in the same way: leave out --output-dir and --output-files");
+}
+
+void check_outputs(OpenRun& run, const RunOptions& options) {
+  const fs::path directory = output_directory(options, run.directory);
+  const journal::LostOutputs lost =
+      journal::find_lost_outputs(directory, options.output_layout, journal::output_records(run.directory));
+  if (lost.is_empty()) return;
+  if (!options.without_lost_outputs) throw lost_outputs_error(directory, lost);
+  journal::give_up_outputs(directory, options.output_layout, lost);
+  run.notices.push_back("going on without " + describe(lost) + ": " + lost.reason + "; what there was is still in " +
+                        directory.string());
+}
+
 OpenRun take_up_run(const RunInvocation& invocation) {
   const RunOptions& options = invocation.options;
-  const journal::RunDirectory directory = journal::RunDirectory::open(options.resumed_dir());
-  OpenRun run{directory, journal::RunLock::acquire(directory, kLockPatience), nullptr, nullptr, "", true, nullptr, ""};
+  const journal::RunDirectory directory = journal::RunDirectory::open_to_write(options.resumed_dir());
+  OpenRun run{directory, journal::RunLock::acquire(directory, kLockPatience), nullptr, nullptr, "", true, nullptr, {}};
   run.journal = std::make_unique<journal::SqliteJournal>(directory, database_options(options), version());
+  run.notices = run.journal->notes();
   check_kind(run, invocation);
+  check_output_place(run, invocation);
   run.journal->set_options(storable_options(invocation.settings));
   if (const std::string where = rerun_condition(options); !where.empty()) (void)run.journal->reopen(where);
+  check_outputs(run, options);
+  if (std::string fault = printed_fault(options, directory); !fault.empty()) run.notices.push_back(std::move(fault));
   if (invocation.program != nullptr)
     take_up_calls(run);
   else
@@ -209,8 +241,11 @@ std::optional<core::Counts> look_at_resumed_run(const RunInvocation& invocation)
     throw Error("the run in " + run.path().string() + " is going on: " + *master);
   const bool wants_more = invocation.program != nullptr || !options.resume_failed.empty() || !options.rerun.empty() ||
                           !options.words.empty() || options.changed_input == ChangedInput::follow;
-  SQLite::Database database = journal::open_for_reading(run.database());
-  const journal::Progress progress = journal::read_progress(database);
+  const journal::Progress progress = journal::reading(run.database(), [&] {
+    SQLite::Database database = journal::open_for_reading(run.database());
+    if (!options.is_rollover) journal::check_whole(database, run.database());
+    return journal::read_progress(database);
+  });
   const bool is_finished = progress.is_input_ended && progress.totals.unfinished() == 0;
   if (!is_finished || wants_more || !is_all_printed(options, run)) return std::nullopt;
   return progress.totals;

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "drover/cli/run_command.hpp"
 #include "drover/journal/recorded_calls.hpp"
@@ -26,8 +27,8 @@ struct OpenRun {
   bool is_input_safe = true;
   /// Of a program's run that is taken up again; else null.
   std::unique_ptr<journal::RecordedCalls> recorded;
-  /// What users should know of how the run goes on; empty: nothing.
-  std::string notice;
+  /// What users should know of how the run goes on.
+  std::vector<std::string> notices;
 
   /// Whether there is nothing to do.
   [[nodiscard]] bool is_finished() const {

@@ -1,5 +1,7 @@
 #include "drover/cli/output_printing.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <optional>
@@ -7,7 +9,9 @@
 
 #include "drover/journal/append_file.hpp"
 #include "drover/journal/ended_tasks.hpp"
+#include "drover/journal/output_index.hpp"
 #include "drover/journal/output_paths.hpp"
+#include "drover/support/shell_quote.hpp"
 
 namespace drover::cli {
 
@@ -18,10 +22,16 @@ namespace {
 /// How often signals are looked for while somebody is slow to read.
 constexpr std::chrono::milliseconds kPrintCheck{200};
 
+bool are_outputs_unprinted(const RunOptions& options) {
+  return options.quiet || options.json || !options.output_dir.empty();
+}
+
 PrintedPlace printed_before(const RunOptions& options, const OpenRun& run, const journal::OutputStore& store) {
   std::optional<PrintedPlace> place = read_printed(run.directory.printed());
   if (!place || place->index_end > store.index_end()) place = {store.index_end(), run.journal->first_unfinished(), {}};
-  if (!options.is_rollover) place->num_bytes = {};  // half an output elsewhere is no use
+  // Half an output elsewhere is no use.
+  if (!options.is_rollover)
+    place->num_bytes = bytes_still_there(*place, {stream_end(STDOUT_FILENO), stream_end(STDERR_FILENO)});
   return *place;
 }
 
@@ -29,7 +39,7 @@ PrinterOptions printer_options(const RunOptions& options, const OpenRun& run, co
   PrinterOptions printer;
   const core::TaskId first = std::min(before.next_task, run.journal->first_unfinished());
   printer.form = {options.line_buffer, options.keep_order, options.tag, first, before.index_end};
-  printer.quiet = options.quiet || options.json || !options.output_dir.empty();
+  printer.quiet = are_outputs_unprinted(options);
   if (!printer.quiet) printer.mark = run.directory.printed();
   return printer;
 }
@@ -40,12 +50,31 @@ fs::path output_directory(const RunOptions& options, const journal::RunDirectory
   return options.output_dir.empty() ? run.outputs() : fs::absolute(options.output_dir);
 }
 
+journal::OutputStore open_output_store(const RunOptions& options, const journal::RunDirectory& run) {
+  // A directory that was asked for is made as any other program would.
+  const mode_t mode = options.output_dir.empty() ? support::kOwnDirectoryMode : 0777;
+  return {output_directory(options, run), options.output_layout, journal::output_records(run), mode};
+}
+
 bool is_all_printed(const RunOptions& options, const journal::RunDirectory& run) {
   const std::optional<PrintedPlace> place = read_printed(run.printed());
   if (!place) return true;
   std::error_code error;
   const std::uintmax_t index_end = fs::file_size(journal::index_path(output_directory(options, run)), error);
   return error || place->index_end >= index_end;
+}
+
+std::string printed_fault(const RunOptions& options, const journal::RunDirectory& run) {
+  if (are_outputs_unprinted(options)) return "";
+  std::error_code error;
+  const std::uintmax_t index_end = fs::file_size(journal::index_path(output_directory(options, run)), error);
+  if (error || index_end <= journal::kOutputIndexHeader.size()) return "";
+  const std::optional<PrintedPlace> place = read_printed(run.printed());
+  if (place ? place->index_end <= index_end : is_printed_mark(run.printed())) return "";
+  return "'" + run.printed().string() +
+         "' has been removed or changed, which said how much of the outputs has been printed: none of those that are "
+         "stored is printed now; to have them: drover output --run " +
+         support::shell_quote(run.path().string());
 }
 
 OutputPrinting::OutputPrinting(const RunOptions& options, const OpenRun& run, const journal::OutputStore& store,
@@ -55,7 +84,7 @@ OutputPrinting::OutputPrinting(const RunOptions& options, const OpenRun& run, co
       before_(printed_before(options, run, store)),
       options_(printer_options(options, run, before_)),
       printer_(options_, store.reader(), line) {
-  if (options_.quiet) journal::remove_file(run.directory.printed());
+  if (options_.quiet) note_nothing_is_printed(run.directory.printed());
 }
 
 void OutputPrinting::print_what_was_not() {

@@ -336,6 +336,9 @@ void declare_taking_up(CLI::App& app, RunOptions& options) {
                  "With --resume: run these again too, as in \"host = 'n7' AND runtime < 1\" (see the view 'tasks')")
       ->type_name("SQL")
       ->group(kRecordGroup);
+  app.add_flag("--without-lost-outputs", options.without_lost_outputs,
+               "With --resume: go on though outputs that are on record have been deleted or damaged")
+      ->group(kRecordGroup);
 }
 
 void declare_record(CLI::App& app, RunOptions& options) {

@@ -96,6 +96,7 @@ struct RunOptions {
   std::string resume;          ///< directory of a run
   std::string resume_failed;   ///< the same, and tasks that failed run again
   std::string rerun;           ///< SQL condition: so do these
+  bool without_lost_outputs = false;  ///< go on though some are not there any more
   ChangedInput changed_input = ChangedInput::refuse;
   // The supervisor's word:
   bool is_stdin_same = false;  ///< standard input still is what the run was started with

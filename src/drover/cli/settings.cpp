@@ -17,6 +17,7 @@
 #include "drover/cli/options_file.hpp"
 #include "drover/cli/run_words.hpp"
 #include "drover/support/error.hpp"
+#include "drover/support/other_users.hpp"
 
 namespace drover::cli {
 
@@ -74,13 +75,24 @@ std::vector<FileOption> read_file(const std::string& path) {
   return parse_options_file(text, path, kSection);
 }
 
+/// Options can have drover execute anything: those of a file that nobody named must be the user's own.
+void check_is_trusted(const std::string& path) {
+  const std::string hands = support::other_hands_on(path);
+  if (hands.empty()) return;
+  const std::string whole = std::filesystem::absolute(path).string();
+  throw UsageError("'" + whole + "' " + hands + ", and is not obeyed unasked: to obey it, say --config " + path +
+                   "; to go without it, --config /dev/null");
+}
+
 /// The file to read; empty: none. Its name is an option too.
 std::string file_path(const CLI::App& app) {
   const CLI::Option* option = app.get_option("--config");
   if (option->count() > 0) return option->as<std::string>();
   if (const char* value = environment_value(variable_name("config")); value != nullptr) return value;
   std::error_code error;
-  return std::filesystem::exists(kDefaultFile, error) ? kDefaultFile : "";
+  if (!std::filesystem::exists(kDefaultFile, error)) return "";
+  check_is_trusted(kDefaultFile);
+  return kDefaultFile;
 }
 
 /// Whether the environment has a value for it, which then holds.

@@ -22,8 +22,8 @@ struct Setting {
 
 /// Completes a parsed subcommand: an option that the command line did not set is taken from
 /// `DROVER_<NAME>`, or else from the file: that of --config, or of DROVER_CONFIG, or ./drover.toml if
-/// it exists. An empty variable counts as not set. Throws UsageError naming variable or file and line
-/// for what is unknown or impossible.
+/// it exists; that must be the user's own or root's. An empty variable counts as not set. Throws UsageError naming
+/// variable or file and line for what is unknown or impossible.
 [[nodiscard]] std::vector<Setting> resolve_settings(CLI::App& app);
 
 /// Completes a parsed subcommand that reads no file: an option that the command line did not set is taken

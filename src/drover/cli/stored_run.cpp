@@ -25,9 +25,9 @@ namespace {
 
 constexpr const char* kStdin = "-";
 /// These say which run is meant, or how this one call is to deal with it.
-constexpr std::array<std::string_view, 11> kOfOneCall{"config",        "continue",      "dry-run", "hosts",
-                                                      "hostfile",      "joblog-import", "rerun",   "resume",
-                                                      "resume-failed", "changed-input", "run-dir"};
+constexpr std::array<std::string_view, 12> kOfOneCall{
+    "config", "continue", "dry-run",       "hosts",         "hostfile", "joblog-import",
+    "rerun",  "resume",   "resume-failed", "changed-input", "run-dir",  "without-lost-outputs"};
 constexpr std::array<std::string_view, 2> kPaths{"output-dir", "workdir"};
 
 template <std::size_t n>

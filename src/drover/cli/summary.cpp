@@ -120,10 +120,12 @@ std::string Summary::text(const runtime::RunEnd& end, const std::filesystem::pat
                      ", slots busy " + percent.data() + " of the time";
   if (counts.workers_lost > 0) text += ", " + plural(counts.workers_lost, "worker") + " lost";
   if (counts.superseded > 0) text += ", " + plural(counts.superseded, "late result") + " dropped";
-  text += "; see " + run_dir.string() + "\n" + failures_text();
+  if (!run_dir.empty()) text += "; see " + run_dir.string();
+  text += "\n" + failures_text();
   if (counts.unsuccessful() > failures_.size())
     text += "  and " + std::to_string(counts.unsuccessful() - failures_.size()) + " more: see joblog.tsv there\n";
-  if (counts.unsuccessful() > 0) text += "  to run just those again: " + next.resume_failed + "\n";
+  if (counts.unsuccessful() > 0 && !next.resume_failed.empty())
+    text += "  to run just those again: " + next.resume_failed + "\n";
   if (end.has_work_left() && !next.resume.empty()) text += "  to go on with the rest: " + next.resume + "\n";
   return text;
 }

@@ -13,9 +13,9 @@
 
 namespace drover::cli {
 
-/// What goes on with a run.
+/// What goes on with a run; empty where nobody can.
 struct NextCommands {
-  std::string resume;         ///< does what was not done; empty: nobody can
+  std::string resume;         ///< does what was not done
   std::string resume_failed;  ///< runs again what failed
 };
 
@@ -29,7 +29,7 @@ class Summary final : public runtime::Observer {
   void on_turn(const core::Scheduler& scheduler, core::Time now) override;
 
   /// Several lines for people, each with its newline: counts, time, utilisation, the first failures
-  /// with their last line of stderr, and what to type next.
+  /// with their last line of stderr, and what to type next. `run_dir` is empty if there is nothing to see.
   [[nodiscard]] std::string text(const runtime::RunEnd& end, const std::filesystem::path& run_dir,
                                  const NextCommands& next) const;
 

@@ -12,12 +12,14 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
+#include <sstream>
+#include <string>
 #include <string_view>
 #include <system_error>
 #include <thread>
 
 #include "drover/support/error.hpp"
+#include "drover/support/other_users.hpp"
 
 namespace drover::control {
 
@@ -80,7 +82,7 @@ bool lock_within(int fd, std::chrono::milliseconds patience) {
 support::UniqueFd take_lock(const fs::path& run_dir) {
   const fs::path path = lock_path(run_dir);
   for (;;) {
-    support::UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    support::UniqueFd fd = support::open_no_link(path, O_RDWR | O_CREAT, 0600);
     if (!fd) throw system_error("cannot create '" + path.string() + "'", errno);
     if (!lock_within(fd.get(), kLockPatience)) {
       if (errno == EWOULDBLOCK) throw held_by_another(run_dir);
@@ -123,6 +125,13 @@ fs::path make_private_directory() {
     if (::mkdtemp(path.data()) != nullptr) return path;
   }
   throw system_error("cannot make a directory for the control socket in $XDG_RUNTIME_DIR, $TMPDIR or /tmp", errno);
+}
+
+/// Anybody can make a socket of that name where they can write, and would be told what is for the master.
+bool is_served_by_trusted_user(int socket) {
+  ucred server{};
+  socklen_t length = sizeof server;
+  return ::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &server, &length) == 0 && support::is_trusted(server.uid);
 }
 
 }  // namespace
@@ -214,9 +223,14 @@ std::string to_string(const MasterPlace& place) {
 }
 
 std::optional<MasterPlace> read_master_place(const fs::path& run_dir) {
-  std::ifstream file(lock_path(run_dir));
+  // What has this name in a directory of somebody else's may be anything: a pipe would have us wait.
+  const support::UniqueFd fd = support::open_no_link(lock_path(run_dir), O_RDONLY | O_NONBLOCK);
+  std::array<char, 512> bytes{};
+  const ssize_t length = fd ? ::read(fd.get(), bytes.data(), bytes.size()) : 0;
+  if (length <= 0) return std::nullopt;
+  std::istringstream text(std::string(bytes.data(), static_cast<std::size_t>(length)));
   MasterPlace place;
-  if (file >> place.host >> place.pid) return place;
+  if (text >> place.host >> place.pid) return place;
   return std::nullopt;
 }
 
@@ -237,6 +251,7 @@ Connected connect_to(const fs::path& run_dir) {
   if (!address) return {{}, ENOENT};
   support::UniqueFd socket = open_socket(SOCK_NONBLOCK);
   if (::connect(socket.get(), generic(*address), sizeof *address) < 0) return {{}, errno};
+  if (!is_served_by_trusted_user(socket.get())) return {{}, EACCES};
   return {std::move(socket), 0};
 }
 

@@ -32,7 +32,7 @@ fs::file_time_type time_of(const fs::path& directory) {
 
 /// Locks reach further than sockets: to all hosts that share the file system, if it has any.
 bool is_locked(const fs::path& directory) {
-  const support::UniqueFd lock(::open(lock_path(directory).c_str(), O_RDONLY | O_CLOEXEC));
+  const support::UniqueFd lock(::open(lock_path(directory).c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
   return lock && ::flock(lock.get(), LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 

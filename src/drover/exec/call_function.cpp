@@ -3,8 +3,10 @@
 #include <cerrno>
 #include <chrono>
 #include <ctime>
+#include <string>
 #include <utility>
 
+#include "drover/core/limits.hpp"
 #include "drover/support/thrown.hpp"
 #include "drover/support/wall_clock.hpp"
 
@@ -13,17 +15,31 @@ namespace drover::exec {
 namespace {
 
 constexpr std::size_t kMostStderrTail = 200;
+constexpr std::size_t kMostText = 64 * 1024;  ///< of an exception
+
+/// People read it, and a record holds it.
+std::string shortened(std::string text) {
+  if (text.size() > kMostText) text.replace(kMostText, std::string::npos, "...");
+  return text;
+}
 
 /// The exception that is being handled.
 core::Threw current_exception() {
   try {
     throw;
   } catch (const FunctionFailure& e) {
-    return {"", e.what()};
+    return {"", shortened(e.what())};
   } catch (...) {
     support::Thrown thrown = support::describe_current_exception();
-    return {std::move(thrown.type), std::move(thrown.text)};
+    return {std::move(thrown.type), shortened(std::move(thrown.text))};
   }
+}
+
+/// Nobody could keep it.
+void check_size(const std::string& value) {
+  if (value.size() > core::kMostTaskBytes)
+    throw FunctionFailure("its result has " + std::to_string(value.size()) + " bytes, and can have " +
+                          std::to_string(core::kMostTaskBytes) + ": write it to a file and return the name");
 }
 
 core::Duration thread_cpu_time() {
@@ -57,6 +73,7 @@ core::AttemptResult call_function(const FunctionTable& functions, const core::As
     try {
       result.value = function->second(call.argument, FunctionCall{assignment.attempt, assignment.owner, placement,
                                                                   worker, assignment.spec, is_cancelled});
+      check_size(result.value);
     } catch (const FunctionInterrupted&) {
       result.outcome = core::Killed{};
     } catch (...) {

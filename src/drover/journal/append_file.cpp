@@ -15,8 +15,6 @@ namespace drover::journal {
 namespace {
 
 constexpr std::size_t kBlock = 64 * 1024;
-constexpr mode_t kFileMode = 0666;
-
 std::string_view remedy(int errno_value) {
   switch (errno_value) {
     case ENOSPC:
@@ -26,6 +24,8 @@ std::string_view remedy(int errno_value) {
     case EACCES:
     case EPERM:
       return " (choose a place that can be written)";
+    case ELOOP:
+      return " (it is a symbolic link, and drover follows none there: remove it)";
     default:
       return "";
   }
@@ -52,11 +52,26 @@ Error file_error(std::string_view operation, const std::filesystem::path& path, 
   return Error(plain.what() + std::string(remedy(errno_value)));
 }
 
-support::UniqueFd open_file(const std::filesystem::path& path, int flags) {
-  for (;;) {
-    support::UniqueFd fd(::open(path.c_str(), flags | O_CLOEXEC, kFileMode));
-    if (fd) return fd;
-    if (errno != EINTR) throw file_error((flags & O_CREAT) != 0 ? "create" : "open", path, errno);
+support::UniqueFd open_file(const std::filesystem::path& path, int flags, mode_t mode) {
+  support::UniqueFd fd = support::open_no_link(path, flags, mode);
+  if (!fd) throw file_error((flags & O_CREAT) != 0 ? "create" : "open", path, errno);
+  return fd;
+}
+
+std::optional<FileId> file_id(const std::filesystem::path& path) {
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) != 0) return std::nullopt;
+  return FileId{status.st_dev, status.st_ino};
+}
+
+std::filesystem::path set_aside(const std::filesystem::path& path, std::string_view why) {
+  std::error_code error;
+  for (int i = 1;; ++i) {
+    std::filesystem::path name = path.string() + "." + std::string(why) + "-" + std::to_string(i);
+    if (std::filesystem::exists(std::filesystem::symlink_status(name, error))) continue;
+    std::filesystem::rename(path, name, error);
+    if (error) throw file_error("rename", path, error.value());
+    return name;
   }
 }
 
@@ -76,11 +91,20 @@ void write_at(int fd, const std::filesystem::path& path, std::string_view bytes,
   }
 }
 
-AppendFile::AppendFile(std::filesystem::path path) : path_(std::move(path)), fd_(open_file(path_, O_RDWR | O_CREAT)) {
+AppendFile::AppendFile(std::filesystem::path path, mode_t mode)
+    : path_(std::move(path)), mode_(mode), fd_(open_file(path_, O_RDWR | O_CREAT, mode)) {
+  written_ = length();
+}
+
+struct stat AppendFile::status() const {
   struct stat status {};
   if (::fstat(fd_.get(), &status) != 0) throw file_error("examine", path_, errno);
   if (!S_ISREG(status.st_mode)) throw Error("cannot write '" + path_.string() + "': it is not a regular file");
-  written_ = static_cast<std::uint64_t>(status.st_size);
+  return status;
+}
+
+std::uint64_t AppendFile::length() const {
+  return static_cast<std::uint64_t>(status().st_size);
 }
 
 AppendFile::~AppendFile() {
@@ -97,6 +121,7 @@ void AppendFile::append(std::string_view bytes) {
 
 void AppendFile::append_from(int fd, std::uint64_t offset, std::uint64_t length) {
   flush();
+  was_cut_ = was_cut_ || this->length() < written_;
   while (length > 0) {
     auto from = static_cast<off_t>(offset);
     auto to = static_cast<off_t>(written_);
@@ -119,6 +144,7 @@ void AppendFile::append_from(int fd, std::uint64_t offset, std::uint64_t length)
 
 void AppendFile::flush() {
   if (buffer_.empty()) return;
+  was_cut_ = was_cut_ || length() < written_;
   write_at(fd_.get(), path_, buffer_, written_);
   written_ += buffer_.size();
   buffer_.clear();
@@ -127,6 +153,28 @@ void AppendFile::flush() {
 void AppendFile::sync() {
   while (::fdatasync(fd_.get()) != 0)
     if (errno != EINTR) throw file_error("write", path_, errno);
+}
+
+bool AppendFile::ends_line_at(std::uint64_t size) const {
+  char last = '\n';
+  return size == 0 || (size <= written_ && read_at(fd_.get(), path_, {&last, 1}, size - 1) == 1 && last == '\n');
+}
+
+bool AppendFile::is_in_place() const {
+  const struct stat status = this->status();
+  return !was_cut_ && static_cast<std::uint64_t>(status.st_size) >= written_ &&
+         file_id(path_) == FileId{status.st_dev, status.st_ino};
+}
+
+std::filesystem::path AppendFile::take_place_again() {
+  std::error_code error;
+  std::filesystem::path aside;
+  if (std::filesystem::exists(std::filesystem::symlink_status(path_, error))) aside = set_aside(path_, "set-aside");
+  fd_ = open_file(path_, O_RDWR | O_CREAT | O_EXCL, mode_);
+  written_ = 0;
+  was_cut_ = false;
+  buffer_.clear();
+  return aside;
 }
 
 void AppendFile::truncate(std::uint64_t size) {

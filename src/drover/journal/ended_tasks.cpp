@@ -15,15 +15,6 @@ namespace drover::journal {
 
 namespace {
 
-template <class Read>
-auto reading(const RunDirectory& run, const Read& read) {
-  try {
-    return read();
-  } catch (const SQLite::Exception& e) {
-    throw database_error(e, "read", run.database());
-  }
-}
-
 struct EndsReader {
   explicit EndsReader(const RunDirectory& run) : database(open_for_reading(run.database())), ends(database) {}
   SQLite::Database database;
@@ -68,22 +59,30 @@ bool set_output(EndedTask& task, const LocatedEntry& located) {
   task.output = located.entry.output;
   task.index_begin = located.begin;
   task.index_end = located.end;
+  task.is_output_given_up = located.entry.output.is_empty();
   return true;
 }
 
 }  // namespace
 
-std::function<bool(core::AttemptId)> recorded_ends(const RunDirectory& run) {
-  return reading(run, [&run]() -> std::function<bool(core::AttemptId)> {
-    return [run, reader = std::make_shared<EndsReader>(run)](core::AttemptId attempt) {
-      return reading(run, [&] { return reader->ends.contains(attempt); });
-    };
+OutputRecords output_records(const RunDirectory& run) {
+  return reading(run.database(), [&run]() -> OutputRecords {
+    return {[run, reader = std::make_shared<EndsReader>(run)](core::AttemptId attempt) {
+              return reading(run.database(), [&] { return reader->ends.contains(attempt); });
+            },
+            [run](const OutputRecords::Visit& visit) {
+              reading(run.database(), [&] {
+                SQLite::Database database = open_for_reading(run.database());
+                for_each_recorded_output(database, visit);
+                return 0;
+              });
+            }};
   });
 }
 
 std::function<std::string(core::TaskId)> task_history(const RunDirectory& run) {
   return [run](core::TaskId task) {
-    return reading(run, [&] {
+    return reading(run.database(), [&] {
       SQLite::Database database = open_for_reading(run.database());
       return describe(database, task);
     });
@@ -96,7 +95,7 @@ void for_each_ended(const RunDirectory& run, const std::filesystem::path& output
   read_index(index_path(outputs), 0, [&](const LocatedEntry& located) {
     if (located.entry.attempt.task >= first) entries[located.entry.attempt.task] = located;
   });
-  reading(run, [&] {
+  reading(run.database(), [&] {
     SQLite::Database database = open_for_reading(run.database());
     SQLite::Statement select(database,
                              std::string(kSelectEnded) + "WHERE id >= ? AND state <> 'unfinished' ORDER BY id");
@@ -112,7 +111,7 @@ void for_each_ended(const RunDirectory& run, const std::filesystem::path& output
 
 void for_each_stored(const RunDirectory& run, const std::filesystem::path& outputs, std::uint64_t index_begin,
                      const std::function<void(const EndedTask&)>& visit) {
-  reading(run, [&] {
+  reading(run.database(), [&] {
     SQLite::Database database = open_for_reading(run.database());
     SQLite::Statement select(database, std::string(kSelectEnded) + "WHERE id = ? AND state <> 'unfinished'");
     read_index(index_path(outputs), index_begin, [&](const LocatedEntry& located) {

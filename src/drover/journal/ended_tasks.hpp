@@ -8,13 +8,14 @@
 #include <string>
 
 #include "drover/core/ids.hpp"
+#include "drover/journal/output_records.hpp"
 #include "drover/journal/run_directory.hpp"
 #include "drover/journal/stored_output.hpp"
 
 namespace drover::journal {
 
-/// For an OutputStore: whether a task ended with this attempt. Valid without the run's journal.
-[[nodiscard]] std::function<bool(core::AttemptId)> recorded_ends(const RunDirectory& run);
+/// For an OutputStore. Valid without the run's journal.
+[[nodiscard]] OutputRecords output_records(const RunDirectory& run);
 
 /// For people: what became of a task, in a sentence; empty if it has no terminal record.
 [[nodiscard]] std::function<std::string(core::TaskId)> task_history(const RunDirectory& run);
@@ -25,6 +26,7 @@ struct EndedTask {
   StoredOutput output;
   std::uint64_t index_begin = 0;  ///< its line in the index of outputs; 0 and 0 if it has none
   std::uint64_t index_end = 0;
+  bool is_output_given_up = false;  ///< it was damaged: see output_check.hpp
 };
 
 /// The tasks from `first` on that have ended, in order, with the output that is in the store at

@@ -1,7 +1,9 @@
 #include "drover/journal/job_log.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
+#include <fstream>
 #include <utility>
 
 #include "drover/core/outcome.hpp"
@@ -32,6 +34,24 @@ std::string job_log_command(const core::TaskSpec& spec) {
 JobLog::JobLog(const std::filesystem::path& path) : file_(path) {
   file_.drop_torn_line();
   if (file_.size() == 0) file_.append(kHeader);
+}
+
+bool JobLog::has_header() const {
+  std::ifstream file(file_.path(), std::ios::binary);
+  std::string header(kHeader.size(), '\0');
+  file.read(header.data(), static_cast<std::streamsize>(header.size()));
+  return header == kHeader;
+}
+
+std::vector<core::TaskId> JobLog::tasks_behind(std::uint64_t size) const {
+  std::vector<core::TaskId> tasks;
+  std::ifstream file(file_.path(), std::ios::binary);
+  file.seekg(static_cast<std::streamoff>(std::max<std::uint64_t>(size, kHeader.size())));
+  for (std::string line; std::getline(file, line) && !file.eof();) {
+    std::uint64_t task = 0;
+    if (std::from_chars(line.data(), line.data() + line.size(), task).ec == std::errc()) tasks.emplace_back(task);
+  }
+  return tasks;
 }
 
 void JobLog::rewind(std::uint64_t size) {

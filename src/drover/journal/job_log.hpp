@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "drover/core/facts.hpp"
 #include "drover/journal/append_file.hpp"
@@ -33,12 +34,18 @@ class JobLog {
   /// Appends a line if `fact` ends a task of the batch.
   void apply(const core::Fact& fact, core::WallMicros now);
 
+  /// Whether the file, as it is on the disk, begins as a job log.
+  [[nodiscard]] bool has_header() const;
+  /// The tasks that have a line behind the first `size` bytes.
+  [[nodiscard]] std::vector<core::TaskId> tasks_behind(std::uint64_t size) const;
+
   /// Cuts the file to `size` bytes, or to its header if that is 0.
   void rewind(std::uint64_t size);
   /// Forgets what it knows of tasks and workers.
   void forget_all();
 
   [[nodiscard]] AppendFile& file() { return file_; }
+  [[nodiscard]] const AppendFile& file() const { return file_; }
 
  private:
   struct LastAttempt {

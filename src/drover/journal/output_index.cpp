@@ -101,7 +101,8 @@ void append_entry(std::string& lines, const OutputEntry& entry) {
   lines += '\n';
 }
 
-void read_index(const fs::path& path, std::uint64_t begin, const std::function<void(const LocatedEntry&)>& visit) {
+void read_index(const fs::path& path, std::uint64_t begin, const std::function<void(const LocatedEntry&)>& visit,
+                const std::function<void(std::uint64_t)>& on_nonsense) {
   std::ifstream index(path);
   if (!index) throw file_error("read", path, errno);
   std::string line;
@@ -109,9 +110,12 @@ void read_index(const fs::path& path, std::uint64_t begin, const std::function<v
   check_header(path, line);
   begin = std::max<std::uint64_t>(begin, kOutputIndexHeader.size());
   index.seekg(static_cast<std::streamoff>(begin));
-  while (std::getline(index, line) && !index.eof()) {
+  for (std::uint64_t number = 2; std::getline(index, line) && !index.eof(); ++number) {
     const std::uint64_t end = begin + line.size() + 1;
-    if (const auto entry = parse_entry(line)) visit({*entry, begin, end});
+    if (const auto entry = parse_entry(line))
+      visit({*entry, begin, end});
+    else
+      on_nonsense(number);
     begin = end;
   }
   if (index.bad()) throw file_error("read", path, EIO);

@@ -31,10 +31,11 @@ struct LocatedEntry {
 };
 
 /// Reads an index from its beginning, or from where a line begins; a torn last line is left out. A task
-/// that was taken up again may have several entries, of which the last counts. Throws Error if it
-/// cannot be read.
-void read_index(const std::filesystem::path& path, std::uint64_t begin,
-                const std::function<void(const LocatedEntry&)>& visit);
+/// that was taken up again may have several entries, of which the last counts. Lines that are no entries are passed
+/// over; `on_nonsense` hears their number, counted from where the reading begins. Throws Error if it cannot be read.
+void read_index(
+    const std::filesystem::path& path, std::uint64_t begin, const std::function<void(const LocatedEntry&)>& visit,
+    const std::function<void(std::uint64_t)>& on_nonsense = [](std::uint64_t) {});
 
 /// The last entry that `accept` accepts, reading from the end; those behind it are told to `reject`.
 /// None if there is no such entry. Throws Error if the file cannot be read or is no index.

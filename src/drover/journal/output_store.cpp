@@ -1,6 +1,7 @@
 #include "drover/journal/output_store.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -17,10 +18,14 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const fs::path& created(const fs::path& directory) {
+/// Within a directory that others may look into or not; the files of a store are as open as theirs is.
+constexpr mode_t kFileMode = 0666;
+
+const fs::path& created(const fs::path& directory, mode_t mode) {
   std::error_code error;
-  fs::create_directories(directory, error);
-  if (error) throw file_error("create directory", directory, error.value());
+  fs::create_directories(directory.parent_path(), error);
+  if (error) throw file_error("create directory", directory.parent_path(), error.value());
+  if (::mkdir(directory.c_str(), mode) != 0 && errno != EEXIST) throw file_error("create directory", directory, errno);
   return directory;
 }
 
@@ -38,30 +43,32 @@ void remove_task_files(const fs::path& directory, core::TaskId task) {
 }  // namespace
 
 OutputStore::Combined::Combined(const fs::path& directory)
-    : out(combined_path(directory, core::Stream::out)), err(combined_path(directory, core::Stream::err)) {}
+    : out(combined_path(directory, core::Stream::out), kFileMode),
+      err(combined_path(directory, core::Stream::err), kFileMode) {}
 
-OutputStore::OutputStore(fs::path directory, OutputLayout layout, const IsRecorded& is_recorded)
+OutputStore::OutputStore(fs::path directory, OutputLayout layout, const OutputRecords& records, mode_t directory_mode)
     : directory_(std::move(directory)),
       layout_(layout),
-      spool_(created(directory_)),
-      index_(index_path(directory_)),
+      spool_(created(directory_, directory_mode)),
+      index_(index_path(directory_), kFileMode),
       combined_(layout == OutputLayout::combined ? std::make_unique<Combined>(directory_) : nullptr) {
   index_.drop_torn_line();
   if (index_.size() == 0) {
     index_.append(kOutputIndexHeader);
     index_.flush();
   }
-  recover(is_recorded);
+  recover(records);
 }
 
-void OutputStore::recover(const IsRecorded& is_recorded) {
+void OutputStore::recover(const OutputRecords& records) {
   const auto is_there = [&](const StoredOutput& output) {
     return !combined_ || (output.out.offset + output.out.length <= combined_->out.size() &&
                           output.err.offset + output.err.length <= combined_->err.size());
   };
   std::vector<core::TaskId> dropped;
   const auto last = find_last_entry(
-      index_.path(), [&](const OutputEntry& entry) { return is_there(entry.output) && is_recorded(entry.attempt); },
+      index_.path(),
+      [&](const OutputEntry& entry) { return is_there(entry.output) && records.is_recorded(entry.attempt); },
       [&](const OutputEntry& entry) { dropped.push_back(entry.attempt.task); });
   index_.truncate(last ? last->end : kOutputIndexHeader.size());
   if (combined_) {
@@ -104,7 +111,7 @@ Extent OutputStore::store(core::TaskId task, core::Stream stream, const OutputSp
   const fs::path path = task_path(directory_, task, stream);
   remove_file(path);
   if (length == 0) return {};
-  AppendFile file(path);
+  AppendFile file(path, kFileMode);
   spool_.copy(content, file);
   file.flush();
   return {0, length};
@@ -126,6 +133,13 @@ void OutputStore::sync() {
     sync_if_there(directory_);
   }
   index_.sync();
+}
+
+fs::path OutputStore::disturbed_file() const {
+  if (!index_.is_in_place()) return index_.path();
+  for (const AppendFile* file : {combined_ ? &combined_->out : nullptr, combined_ ? &combined_->err : nullptr})
+    if (file != nullptr && !file->is_in_place()) return file->path();
+  return {};
 }
 
 void OutputStore::flush() {

@@ -12,7 +12,6 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -21,6 +20,7 @@
 #include "drover/core/stream.hpp"
 #include "drover/journal/append_file.hpp"
 #include "drover/journal/output_reader.hpp"
+#include "drover/journal/output_records.hpp"
 #include "drover/journal/output_spool.hpp"
 #include "drover/journal/stored_output.hpp"
 
@@ -31,14 +31,11 @@ namespace drover::journal {
 /// full or fails: the run must then stop, and the attempt that was being written must not be recorded.
 class OutputStore {
  public:
-  /// Whether the journal has a terminal record of which this attempt is the output.
-  using IsRecorded = std::function<bool(core::AttemptId)>;
-
-  /// Opens or creates. Of a store that is there, what lies behind the last line of the index that is
-  /// whole, has its bytes and `is_recorded` is removed.
-  OutputStore(
-      std::filesystem::path directory, OutputLayout layout,
-      const IsRecorded& is_recorded = [](core::AttemptId) { return true; });
+  /// Opens or creates; the directory, if it is made, with this mode less the umask. Of a store that is there, what lies
+  /// behind the last line of the index that is whole, has its bytes and is on record is removed: whoever opens it has
+  /// seen to it that nothing else is wrong with it (see output_check.hpp).
+  OutputStore(std::filesystem::path directory, OutputLayout layout,
+              const OutputRecords& records = OutputRecords::none(), mode_t directory_mode = support::kOwnDirectoryMode);
 
   /// From now on sync() will be called now and then.
   void expect_sync() { is_sync_expected_ = true; }
@@ -62,6 +59,9 @@ class OutputStore {
   /// As flush(), and safe from loss of power too.
   void sync();
 
+  /// The first of its files that has been removed, replaced or cut; empty: none. With per-task files it is the index.
+  [[nodiscard]] std::filesystem::path disturbed_file() const;
+
   [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
   [[nodiscard]] OutputReader reader() const { return {directory_, layout_}; }
 
@@ -73,7 +73,7 @@ class OutputStore {
     [[nodiscard]] AppendFile& of(core::Stream stream) { return stream == core::Stream::out ? out : err; }
   };
 
-  void recover(const IsRecorded& is_recorded);
+  void recover(const OutputRecords& records);
   [[nodiscard]] Extent store(core::TaskId task, core::Stream stream, const OutputSpool::Contents& contents);
 
   std::filesystem::path directory_;

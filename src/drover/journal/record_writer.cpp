@@ -9,12 +9,15 @@
 
 #include "drover/journal/event_json.hpp"
 #include "drover/journal/row_codec.hpp"
+#include "drover/support/error.hpp"
 
 namespace drover::journal {
 
 namespace {
 
 using namespace core;
+
+constexpr std::size_t kMostBlob = 1'000'000'000;  // SQLITE_MAX_LENGTH
 
 /// The parameters of a statement, bound from the first on; then the statement is run.
 class Binder {
@@ -29,6 +32,8 @@ class Binder {
   Binder& micros(Duration duration) { return number(std::chrono::floor<std::chrono::microseconds>(duration).count()); }
   /// Must live until run().
   Binder& blob(std::string_view bytes) {
+    // Tasks and results are measured where they come in (core/limits.hpp).
+    if (bytes.size() > kMostBlob) throw Error("cannot record " + std::to_string(bytes.size()) + " bytes in one piece");
     statement_.bindNoCopy(++index_, static_cast<const void*>(bytes.data()), static_cast<int>(bytes.size()));
     return *this;
   }

@@ -2,8 +2,10 @@
 
 #include <SQLiteCpp/Statement.h>
 #include <SQLiteCpp/Transaction.h>
+#include <fcntl.h>
 #include <sqlite3.h>
 
+#include <cerrno>
 #include <utility>
 
 #include "drover/journal/append_file.hpp"
@@ -22,6 +24,13 @@ constexpr int kOpenPatienceMs = 10'000;
 constexpr const char* kCheckpoint = "PRAGMA wal_autocheckpoint = 4096";
 constexpr const char* kCache = "PRAGMA cache_size = -16384";
 
+/// SQLite would make it readable for everybody; what it puts beside it later has the mode of this one.
+const fs::path& created(const fs::path& path) {
+  const support::UniqueFd fd = support::open_no_link(path, O_RDWR | O_CREAT | O_EXCL);
+  if (!fd && errno != EEXIST) throw file_error("create", path, errno);
+  return path;
+}
+
 SQLite::Database open(const fs::path& path, int flags, int patience_ms, const std::string& vfs) {
   try {
     return SQLite::Database(path.string(), flags, patience_ms, vfs);
@@ -30,7 +39,7 @@ SQLite::Database open(const fs::path& path, int flags, int patience_ms, const st
   }
 }
 
-std::string_view remedy(int primary_code) {
+std::string remedy(int primary_code, const fs::path& path) {
   switch (primary_code) {
     case SQLITE_FULL:
       return " (make room there)";
@@ -40,7 +49,10 @@ std::string_view remedy(int primary_code) {
       return " (is the place there, and can it be written?)";
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-      return " (was it copied while in use, or changed by another program?)";
+      return "; it is damaged, or was copied while in use: put a whole copy in its place, or what is left of it "
+             "(sqlite3 " +
+             path.filename().string() + " .recover | sqlite3 new.db); or begin a new run with --joblog-import " +
+             (path.parent_path() / "joblog.tsv").string() + ", which passes over what has succeeded according to that";
     default:
       return "";
   }
@@ -50,7 +62,14 @@ std::string_view remedy(int primary_code) {
 
 Error database_error(const SQLite::Exception& exception, std::string_view operation, const fs::path& path) {
   return Error("cannot " + std::string(operation) + " '" + path.string() + "': " + exception.what() +
-               std::string(remedy(exception.getErrorCode() & 0xFF)));
+               remedy(exception.getErrorCode() & 0xFF, path));
+}
+
+void check_whole(SQLite::Database& database, const fs::path& path) {
+  const std::string found = reading(path, [&] { return database.execAndGet("PRAGMA quick_check(1)").getString(); });
+  if (found == "ok") return;
+  throw Error("cannot use '" + path.string() + "': " + found.substr(found.rfind('\n') + 1) +
+              remedy(SQLITE_CORRUPT, path));
 }
 
 bool is_busy(const SQLite::Exception& exception) {
@@ -59,7 +78,9 @@ bool is_busy(const SQLite::Exception& exception) {
 }
 
 RunDatabase::RunDatabase(const fs::path& path, const DatabaseOptions& options)
-    : path_(path), database_(open(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kOpenPatienceMs, options.vfs)) {
+    : path_(created(path)),
+      file_(file_id(path).value_or(FileId{})),
+      database_(open(path, SQLite::OPEN_READWRITE, kOpenPatienceMs, options.vfs)) {
   const FileSystem file_system = file_system_of(path.parent_path());
   file_system_ = file_system.name;
   try {
@@ -78,6 +99,10 @@ RunDatabase::~RunDatabase() {
   // A finished run is one file that can be read wherever it is copied to. If somebody reads now, the
   // log stays beside it and the next to open it tidies up.
   if (journal_mode_ == "wal") (void)database_.tryExec("PRAGMA journal_mode = TRUNCATE");
+}
+
+bool RunDatabase::is_in_place() const {
+  return file_id(path_) == file_;
 }
 
 /// A database in WAL mode that has come to a file system without shared memory (copied there after a

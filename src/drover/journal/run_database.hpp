@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 
+#include "drover/journal/append_file.hpp"
 #include "drover/journal/durability.hpp"
 #include "drover/support/error.hpp"
 
@@ -41,6 +42,8 @@ class RunDatabase {
   [[nodiscard]] SQLite::Database& get() { return database_; }
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   [[nodiscard]] const std::string& file_system() const { return file_system_; }
+  /// Whether it still is the file of that name.
+  [[nodiscard]] bool is_in_place() const;
   /// "wal" or "truncate".
   [[nodiscard]] const std::string& journal_mode() const { return journal_mode_; }
 
@@ -48,6 +51,7 @@ class RunDatabase {
   void set_mode(bool is_local, Durability durability);
 
   std::filesystem::path path_;
+  FileId file_;
   std::string file_system_;
   std::string journal_mode_;
   SQLite::Database database_;
@@ -57,9 +61,22 @@ class RunDatabase {
 /// time. Throws Error if there is nothing to read.
 [[nodiscard]] SQLite::Database open_for_reading(const std::filesystem::path& path);
 
+/// Reads all of a database, and throws Error if anything in it contradicts the rest.
+void check_whole(SQLite::Database& database, const std::filesystem::path& path);
+
 /// "cannot write '/runs/7/run.db': database or disk is full (make room there)".
 [[nodiscard]] Error database_error(const SQLite::Exception& exception, std::string_view operation,
                                    const std::filesystem::path& path);
+
+/// Does what reads from the database at `path`, with its exceptions in our words.
+template <class Read>
+auto reading(const std::filesystem::path& path, const Read& read) {
+  try {
+    return read();
+  } catch (const SQLite::Exception& e) {
+    throw database_error(e, "read", path);
+  }
+}
 
 /// Whether somebody else has the database locked for the moment.
 [[nodiscard]] bool is_busy(const SQLite::Exception& exception);

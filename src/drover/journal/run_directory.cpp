@@ -1,6 +1,9 @@
 #include "drover/journal/run_directory.hpp"
 
+#include <sys/stat.h>
+
 #include <array>
+#include <cerrno>
 #include <ctime>
 #include <random>
 #include <string>
@@ -34,15 +37,36 @@ std::string random_id() {
   return id;
 }
 
-void create_parents(const fs::path& path) {
+void create_with_parents(const fs::path& path) {
   std::error_code error;
   fs::create_directories(path, error);
   if (error) throw file_error("create directory", path, error.value());
 }
 
+/// Not if it is there.
+bool create_own(const fs::path& path) {
+  if (::mkdir(path.c_str(), support::kOwnDirectoryMode) == 0) return true;
+  if (errno != EEXIST) throw file_error("create directory", path, errno);
+  return false;
+}
+
+/// Whoever can write there could have drover write elsewhere, or put other files in place of its own.
+void check_is_ours(const fs::path& directory, const std::string& remedy) {
+  const std::string hands = support::other_hands_in(directory);
+  if (hands.empty()) return;
+  throw UsageError("a run cannot be kept in '" + directory.string() + "', which " + hands +
+                   ": others could change its records; " + remedy);
+}
+
+/// Without what would have it end in an empty name.
+fs::path normal(const fs::path& path) {
+  const fs::path whole = fs::absolute(path).lexically_normal();
+  return whole.has_filename() || !whole.has_relative_path() ? whole : whole.parent_path();
+}
+
 }  // namespace
 
-RunDirectory::RunDirectory(const fs::path& path) : path_(fs::absolute(path).lexically_normal()) {}
+RunDirectory::RunDirectory(const fs::path& path) : path_(normal(path)) {}
 
 bool RunDirectory::holds_a_run() const {
   std::error_code ignored;
@@ -66,7 +90,9 @@ RunDirectory RunDirectory::create(const fs::path& path) {
                      "' already holds a run: name another, or go on with it by 'drover run --resume " + path.string() +
                      "'");
   }
-  create_parents(run.path_);
+  if (run.path_.has_parent_path()) create_with_parents(run.path_.parent_path());
+  if (!create_own(run.path_))
+    check_is_ours(run.path_, "name one that drover is to make, as in --run-dir " + (run.path_ / "run-1").string());
   return run;
 }
 
@@ -75,17 +101,26 @@ RunDirectory RunDirectory::open(const fs::path& path) {
   std::error_code error;
   if (fs::exists(run.database(), error)) return run;
   if (error) throw file_error("examine", run.database(), error.value());
-  throw UsageError("there is no run in '" + path.string() + "': it has no run.db");
+  if (!run.holds_a_run()) throw UsageError("there is no run in '" + path.string() + "': it has no run.db");
+  throw UsageError("the run in '" + path.string() + "' has lost '" + run.database().string() +
+                   "': put it back, or begin a new run with --joblog-import " + run.job_log().string() +
+                   ", which passes over what has succeeded according to that");
+}
+
+RunDirectory RunDirectory::open_to_write(const fs::path& path) {
+  RunDirectory run = open(path);
+  const std::string hands = support::other_hands_in(run.path_);
+  if (!hands.empty()) throw Error("the run in '" + path.string() + "' cannot be gone on with: its directory " + hands);
+  return run;
 }
 
 RunDirectory RunDirectory::create_below(const fs::path& base) {
   const fs::path parent = base / "drover-runs";
-  create_parents(parent);
+  create_with_parents(parent);
+  check_is_ours(parent, "name a directory of your own with --run-dir");
   for (;;) {
     const RunDirectory run(parent / (timestamp() + "-" + random_id()));
-    std::error_code error;
-    if (fs::create_directory(run.path_, error)) return run;
-    if (error) throw file_error("create directory", run.path_, error.value());
+    if (create_own(run.path_)) return run;
   }
 }
 

@@ -9,16 +9,19 @@ namespace drover::journal {
 /// nothing is removed when it goes.
 class RunDirectory {
  public:
-  /// Makes `path` the directory of a new run, creating it and its parents. It may exist, with other
-  /// things in it, but must not hold a run. Throws UsageError if it does or is no directory, Error
-  /// if it cannot be created.
+  /// Makes `path` the directory of a new run, creating it, for this user alone, and its parents. It may exist, with
+  /// other things in it, but must not hold a run, nor be one where other users can write. Throws UsageError if so or
+  /// it is no directory, Error if it cannot be created.
   [[nodiscard]] static RunDirectory create(const std::filesystem::path& path);
 
-  /// Creates `base/drover-runs/<local date>-<time>-<id>`, never one that exists. Throws Error.
+  /// Creates `base/drover-runs/<local date>-<time>-<id>`, for this user alone, never one that exists. Throws
+  /// UsageError if other users can write in `base/drover-runs`, Error if it cannot be created.
   [[nodiscard]] static RunDirectory create_below(const std::filesystem::path& base);
 
-  /// A directory that holds a run. Throws UsageError if it does not.
+  /// A directory that holds a run, to read there. Throws UsageError if it does not.
   [[nodiscard]] static RunDirectory open(const std::filesystem::path& path);
+  /// The same, to go on with the run. Throws Error if other users can write there.
+  [[nodiscard]] static RunDirectory open_to_write(const std::filesystem::path& path);
 
   /// Absolute.
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }

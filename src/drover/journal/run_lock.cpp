@@ -1,8 +1,10 @@
 #include "drover/journal/run_lock.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -19,6 +21,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr core::Duration kRetry = 50ms;
+/// Those who look whether the directory is locked have it for a moment.
+constexpr core::Duration kLeastPatience = 200ms;
 
 /// All of a file, for writing. Open file description locks: others of this process exclude each
 /// other, and closing another descriptor of the file lets nothing go.
@@ -27,6 +31,17 @@ struct flock whole_file() {
   lock.l_type = F_WRLCK;
   lock.l_whence = SEEK_SET;
   return lock;
+}
+
+support::UniqueFd open_directory(const RunDirectory& run) {
+  support::UniqueFd fd(::open(run.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) throw file_error("open", run.path(), errno);
+  return fd;
+}
+
+/// Whether nobody else has it. Not every file system can lock a directory (NFS cannot): then there is the file alone.
+bool try_lock_directory(int fd, int kind) {
+  return ::flock(fd, kind | LOCK_NB) == 0 || errno != EWOULDBLOCK;
 }
 
 bool try_lock(int fd, const std::filesystem::path& path) {
@@ -45,10 +60,13 @@ bool is_locked(int fd, const std::filesystem::path& path) {
   return lock.l_type != F_UNLCK;
 }
 
-std::string read_holder(int fd) {
+std::string read_holder(const RunDirectory& run) {
+  constexpr const char* kUnknown = "a process that has not said who it is, or whose master.lock was deleted";
+  std::error_code error;
+  if (!std::filesystem::exists(run.lock(), error)) return kUnknown;
   std::array<char, 256> text{};
-  const ssize_t n = ::pread(fd, text.data(), text.size(), 0);
-  return n > 0 ? std::string(text.data(), static_cast<std::size_t>(n)) : "a process that has not said who it is";
+  const ssize_t n = ::pread(open_file(run.lock(), O_RDONLY).get(), text.data(), text.size(), 0);
+  return n > 0 ? std::string(text.data(), static_cast<std::size_t>(n)) : kUnknown;
 }
 
 std::string this_process() {
@@ -66,11 +84,17 @@ std::string this_process() {
 
 RunLock RunLock::acquire(const RunDirectory& run, core::Duration patience) {
   const std::filesystem::path path = run.lock();
-  support::UniqueFd fd = open_file(path, O_RDWR | O_CREAT);
-  const auto deadline = std::chrono::steady_clock::now() + patience;
-  while (!try_lock(fd.get(), path)) {
+  support::UniqueFd directory = open_directory(run);
+  support::UniqueFd file;
+  const auto deadline = std::chrono::steady_clock::now() + std::max(patience, kLeastPatience);
+  const auto try_both = [&] {
+    if (!try_lock_directory(directory.get(), LOCK_EX)) return false;
+    if (!file) file = open_file(path, O_RDWR | O_CREAT);
+    return try_lock(file.get(), path);
+  };
+  while (!try_both()) {
     if (std::chrono::steady_clock::now() >= deadline)
-      throw Error("run directory '" + run.path().string() + "' is in use by " + read_holder(fd.get()) +
+      throw Error("run directory '" + run.path().string() + "' is in use by " + read_holder(run) +
                   ": two masters on one run would undo each other's work");
     std::this_thread::sleep_for(kRetry);
   }
@@ -79,17 +103,18 @@ RunLock RunLock::acquire(const RunDirectory& run, core::Duration patience) {
     throw Error("cannot use run directory '" + run.path().string() + "': its file system (" +
                 file_system_of(path).name + ") grants locks without keeping others out; use one elsewhere");
   const std::string holder = this_process();
-  if (::ftruncate(fd.get(), 0) != 0) throw file_error("write", path, errno);
-  write_at(fd.get(), path, holder, 0);
-  return RunLock(std::move(fd));
+  if (::ftruncate(file.get(), 0) != 0) throw file_error("write", path, errno);
+  write_at(file.get(), path, holder, 0);
+  return {std::move(directory), std::move(file)};
 }
 
 std::optional<std::string> current_master(const RunDirectory& run) {
+  if (!try_lock_directory(open_directory(run).get(), LOCK_SH)) return read_holder(run);
   std::error_code error;
   if (!std::filesystem::exists(run.lock(), error)) return std::nullopt;
-  const support::UniqueFd fd = open_file(run.lock(), O_RDONLY);
-  if (!is_locked(fd.get(), run.lock())) return std::nullopt;
-  return read_holder(fd.get());
+  const support::UniqueFd file = open_file(run.lock(), O_RDONLY);
+  if (!is_locked(file.get(), run.lock())) return std::nullopt;
+  return read_holder(run);
 }
 
 }  // namespace drover::journal

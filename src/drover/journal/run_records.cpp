@@ -220,16 +220,38 @@ bool RecordedEnds::contains(AttemptId attempt) {
   return is_recorded;
 }
 
+void for_each_recorded_output(SQLite::Database& database, const OutputRecords::Visit& visit) {
+  SQLite::Statement select(
+      database,
+      "SELECT a.task, a.n, a.stdout_bytes, a.stderr_bytes, t.kind FROM attempt_rows AS a JOIN task_rows AS t ON t.id = "
+      "a.task WHERE a.task_end IS NOT NULL AND a.n > coalesce(t.counts_from, 0) AND a.stdout_bytes + a.stderr_bytes > "
+      "0 "
+      "AND a.worker <> 0");
+  while (select.executeStep()) {
+    RowReader row(select);
+    RecordedOutput output;
+    output.attempt.task = TaskId(row.count());
+    output.attempt.n = row.count32();
+    output.stdout_bytes = row.count();
+    output.stderr_bytes = row.count();
+    output.is_exact = static_cast<TaskKind>(row.number()) == TaskKind::command;
+    visit(output);
+  }
+}
+
 InputTasks::InputTasks(const RunDirectory& run)
-    : database_(open_for_reading(run.database())),
+    : path_(run.database()),
+      database_(open_for_reading(path_)),
       select_(database_,
               "SELECT kind, payload, slot_marks, tag, priority, depth, timeout, maker FROM task_rows WHERE owner = 0 "
               "ORDER BY id") {}
 
 std::optional<TaskSpec> InputTasks::next() {
-  if (!select_.executeStep()) return std::nullopt;
-  RowReader row(select_);
-  return read_spec(row);
+  return reading(path_, [this]() -> std::optional<TaskSpec> {
+    if (!select_.executeStep()) return std::nullopt;
+    RowReader row(select_);
+    return read_spec(row);
+  });
 }
 
 std::vector<TaskId> select_ended_tasks(SQLite::Database& database, const std::string& where) {

@@ -11,6 +11,7 @@
 
 #include "drover/core/facts.hpp"
 #include "drover/core/snapshot.hpp"
+#include "drover/journal/output_records.hpp"
 #include "drover/journal/progress.hpp"
 #include "drover/journal/run_directory.hpp"
 
@@ -32,15 +33,19 @@ class RecordedEnds {
   SQLite::Statement select_;
 };
 
+/// See OutputRecords::for_each. What was imported has no output here.
+void for_each_recorded_output(SQLite::Database& database, const OutputRecords::Visit& visit);
+
 /// The tasks that the run's own input has given, one after the other.
 class InputTasks {
  public:
   /// Throws Error if the database cannot be read.
   explicit InputTasks(const RunDirectory& run);
-  /// None when there are no more.
+  /// None when there are no more. Throws Error likewise.
   [[nodiscard]] std::optional<core::TaskSpec> next();
 
  private:
+  std::filesystem::path path_;
   SQLite::Database database_;
   SQLite::Statement select_;
 };

@@ -126,10 +126,48 @@ void SqliteJournal::begin_session(const std::string& drover_version) {
   flush_files();
 }
 
-/// Both files become what they were at the last commit, and are given what that commit recorded. If
-/// one is shorter than it was (the machine crashed, somebody cut it), both are written anew.
+/// Both files become what they were at the last commit, and are given what that commit recorded. If one is shorter than
+/// it was (the machine crashed, somebody cut it), or is another, both are written anew.
 void SqliteJournal::repair_files() {
-  const bool has_all = events_.size() >= progress_.events_size && job_log_.file().size() >= progress_.job_log_size;
+  flush_files();
+  const bool is_log_whole = job_log_.has_header() && job_log_.file().ends_line_at(progress_.job_log_size);
+  if (is_log_whole) check_job_log_is_known();
+  const bool are_events_whole = events_.ends_line_at(progress_.events_size);
+  if (!is_log_whole) set_aside_if_any(job_log_.file(), progress_.job_log_size);
+  if (!are_events_whole) set_aside_if_any(events_, progress_.events_size);
+  write_views(is_log_whole && are_events_whole);
+  know_unfinished_commands();
+}
+
+/// No line of the job log precedes its record. Where one has none, the database is not what it was.
+void SqliteJournal::check_job_log_is_known() {
+  SQLite::Statement select(database_.get(), "SELECT 1 FROM tasks WHERE id = ? AND state <> 'unfinished'");
+  std::uint64_t num_unknown = 0;
+  for (const core::TaskId task : job_log_.tasks_behind(progress_.job_log_size)) {
+    select.bind(1, static_cast<std::int64_t>(task.value));
+    if (!select.executeStep()) ++num_unknown;
+    select.reset();
+  }
+  if (num_unknown == 0) return;
+  const std::string log = run_.job_log().string();
+  throw Error("'" + run_.database().string() + "' is older than what was done: '" + log + "' has the ends of " +
+              std::to_string(num_unknown) +
+              " tasks that it does not know (was run.db-wal removed, or a copy put in its place?); put back what is "
+              "missing, or begin a new run with --joblog-import " +
+              log + ", or have those tasks run again by moving that file elsewhere");
+}
+
+/// What is as long as the file was is no remainder of it, but something else.
+void SqliteJournal::set_aside_if_any(AppendFile& file, std::uint64_t known_size) {
+  if (file.size() < known_size || known_size == 0) return;
+  const std::filesystem::path aside = file.take_place_again();
+  notes_.push_back("'" + file.path().string() +
+                   "' was not what drover had written, and is made again from run.db; it is '" +
+                   aside.filename().string() + "' now");
+}
+
+/// `has_all`: they have all that was recorded before the last commit.
+void SqliteJournal::write_views(bool has_all) {
   events_.truncate(has_all ? progress_.events_size : 0);
   job_log_.rewind(has_all ? progress_.job_log_size : 0);
   ReplayVisitor visitor;
@@ -142,8 +180,23 @@ void SqliteJournal::repair_files() {
   visitor.event = [this](const std::string& line) { (events_.buffer() += line) += '\n'; };
   replay_records(database_.get(), has_all ? progress_.unwritten_since : 0,
                  has_all ? progress_.first_unfinished : core::TaskId(1), visitor);
-  know_unfinished_commands();
   flush_files();
+}
+
+std::filesystem::path SqliteJournal::disturbed_view() const {
+  if (!job_log_.file().is_in_place()) return job_log_.file().path();
+  return events_.is_in_place() ? std::filesystem::path() : events_.path();
+}
+
+void SqliteJournal::restore_views() {
+  try {
+    for (AppendFile* file : {&job_log_.file(), &events_})
+      if (!file->is_in_place()) (void)file->take_place_again();
+    job_log_.forget_all();
+    write_views(false);
+  } catch (const SQLite::Exception& e) {
+    throw database_error(e, "read", run_.database());
+  }
 }
 
 void SqliteJournal::flush_files() {
@@ -256,6 +309,15 @@ Error SqliteJournal::locked_error() const {
                "': another program keeps it locked (a query that does not end, an open transaction?)");
 }
 
+/// Where locks do not reach, or their file was deleted, another master may have taken the run up.
+void SqliteJournal::check_is_last_session() {
+  SQLite::Statement last(database_.get(), "SELECT id, pid, host FROM sessions ORDER BY id DESC LIMIT 1");
+  if (last.executeStep() && last.getColumn(0).getInt64() == session_) return;
+  throw Error("the run in '" + run_.path().string() + "' has been taken up by another master (process " +
+              last.getColumn(1).getString() + " on " + last.getColumn(2).getString() +
+              "): this one ends without recording anything more");
+}
+
 /// One transaction with all that waits; false if another program has the database locked.
 bool SqliteJournal::try_commit() {
   flush_files();  // what an earlier commit could not write there
@@ -267,6 +329,7 @@ bool SqliteJournal::try_commit() {
   progress.unwritten_since = waiting_.front().at;
   try {
     SQLite::Transaction transaction(database_.get(), SQLite::TransactionBehavior::IMMEDIATE);
+    check_is_last_session();
     for (const Turn& turn : waiting_) writer_.write(turn, progress);
     progress_writer_.write(progress);
     transaction.commit();

@@ -78,19 +78,32 @@ class SqliteJournal final : public Journal {
   /// Turns were recorded and flushed before the scheduler was started: start() has them then. Throws Error.
   void read_start_again();
 
+  /// Whether what is recorded gets to where the run is: nobody has removed or replaced its database.
+  [[nodiscard]] bool is_in_place() const { return database_.is_in_place(); }
+  /// The first of joblog.tsv and events.jsonl that has been removed, replaced or cut; empty: neither.
+  [[nodiscard]] std::filesystem::path disturbed_view() const;
+  /// Makes both again from what is recorded, after a last flush(), and sets aside what has their names. Throws Error.
+  void restore_views();
+
   /// Says in the journal how this session ended, after a last flush(). Throws Error.
   void end_session(SessionEnd how, int exit_status, const std::string& reason);
 
   [[nodiscard]] const RunDatabase& database() const { return database_; }
   [[nodiscard]] const Progress& progress() const { return progress_; }
+  /// What was found wrong with the files of the run, and put right.
+  [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
 
  private:
   void repair_files();
+  void check_job_log_is_known();
+  void set_aside_if_any(AppendFile& file, std::uint64_t known_size);
+  void write_views(bool has_all);
   void read_start();
   void know_unfinished_commands();
   void begin_session(const std::string& drover_version);
   void flush_files();
   [[nodiscard]] bool try_commit();
+  void check_is_last_session();
   void follow(const Turn& turn);
   [[nodiscard]] std::vector<Turn> take_unsafe();
   [[nodiscard]] std::vector<Turn> take_committed();
@@ -108,6 +121,7 @@ class SqliteJournal final : public Journal {
   JobLog job_log_;
   AppendFile events_;
   std::int64_t session_ = 0;
+  std::vector<std::string> notes_;
 
   std::vector<Turn> waiting_;
   std::size_t num_waiting_facts_ = 0;

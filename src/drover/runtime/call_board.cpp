@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "drover/core/limits.hpp"
 #include "drover/support/error.hpp"
 #include "drover/support/thrown.hpp"
 
@@ -46,12 +47,14 @@ CallBoard::~CallBoard() {
 // --- for those who submit ---------------------------------------------------------------------
 
 CallPtr CallBoard::submit(core::TaskSpec spec, std::span<const CallPtr> after, CallTallyPtr tally) {
+  core::check_size(spec);
   std::unique_lock lock(mutex_);
   taken_.wait(lock, [this] { return has_room_locked(); });
   return submit_locked(std::move(spec), after, std::move(tally));
 }
 
 CallPtr CallBoard::try_submit(core::TaskSpec& spec, std::span<const CallPtr> after, CallTallyPtr tally) {
+  core::check_size(spec);
   const std::lock_guard lock(mutex_);
   return has_room_locked() ? submit_locked(std::move(spec), after, std::move(tally)) : nullptr;
 }

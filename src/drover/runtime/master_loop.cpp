@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "drover/core/limits.hpp"
 #include "drover/runtime/clock.hpp"
 #include "drover/runtime/dismissal.hpp"
 #include "drover/support/duration.hpp"
@@ -207,6 +208,7 @@ void MasterLoop::pull_input(std::size_t most) {
   TaskSource::Batch batch;
   try {
     batch = ports_.source.pull(most);
+    for (const core::TaskSpec& task : batch.tasks) core::check_size(task);
   } catch (const Error& e) {
     fail(e.what());
     return;

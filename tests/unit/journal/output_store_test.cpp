@@ -17,6 +17,7 @@ using drover::core::Stream;
 using drover::core::TaskId;
 using drover::journal::OutputLayout;
 using drover::journal::OutputReader;
+using drover::journal::OutputRecords;
 using drover::journal::OutputStore;
 using drover::journal::StoredOutput;
 using drover::test::read_file;
@@ -304,7 +305,9 @@ TEST_CASE("outputs that the journal does not know are dropped, so that none is d
     store.flush();
   }
   const std::set<std::uint64_t> recorded{1, 2, 3};
-  OutputStore store(base / "outputs", layout, [&](AttemptId id) { return recorded.contains(id.task.value); });
+  OutputRecords records = OutputRecords::none();
+  records.is_recorded = [&](AttemptId id) { return recorded.contains(id.task.value); };
+  OutputStore store(base / "outputs", layout, records);
   CHECK_FALSE(fs::exists(base / "outputs/4.out"));
   CHECK_THAT(
       read_file(base / "outputs/index.tsv"),

@@ -7,12 +7,14 @@
 
 #include "drover/journal/append_file.hpp"
 #include "drover/journal/run_directory.hpp"
+#include "drover/journal/run_lock.hpp"
 #include "support/catch.hpp"
 #include "unit/journal/temporary_files.hpp"
 
 namespace fs = std::filesystem;
 using drover::journal::AppendFile;
 using drover::journal::RunDirectory;
+using drover::journal::RunLock;
 using drover::test::read_file;
 using drover::test::TemporaryDirectory;
 using drover::test::write_file;
@@ -62,6 +64,95 @@ TEST_CASE("a run directory that cannot be is a clear error") {
   CHECK_THAT(message_of<drover::UsageError>([&] { (void)RunDirectory::create(""); }),
              Catch::Matchers::Matches(".*empty.*"));
   CHECK_THROWS_AS(RunDirectory::create("/proc/drover-run"), drover::Error);
+}
+
+TEST_CASE("a run directory is its user's alone, and may end in a slash") {
+  const TemporaryDirectory base;
+  const RunDirectory run = RunDirectory::create(base / "runs/one/");
+  CHECK(run.path() == base / "runs/one");
+  CHECK(fs::status(run.path()).permissions() == fs::perms::owner_all);
+  CHECK(fs::status(RunDirectory::create_below(base.path()).path()).permissions() == fs::perms::owner_all);
+}
+
+TEST_CASE("a run is not kept where others can change it") {
+  const TemporaryDirectory base;
+  const fs::path open_to_all = base / "open";
+  fs::create_directory(open_to_all);
+  fs::permissions(open_to_all, fs::perms::all);
+  const std::string message = message_of<drover::UsageError>([&] { (void)RunDirectory::create(open_to_all); });
+  CHECK_THAT(message,
+             Catch::Matchers::Matches(".*can be written by everybody.*--run-dir " + open_to_all.string() + "/run-1"));
+  CHECK_NOTHROW(RunDirectory::create(open_to_all / "run-1"));
+  write_file(open_to_all / "run.db", "");
+  CHECK_NOTHROW(RunDirectory::open(open_to_all));
+  CHECK_THAT(message_of<drover::Error>([&] { (void)RunDirectory::open_to_write(open_to_all); }),
+             Catch::Matchers::Matches(".*can be written by everybody.*"));
+  fs::create_directory(base / "drover-runs");
+  fs::permissions(base / "drover-runs", fs::perms::all);
+  CHECK_THROWS_AS(RunDirectory::create_below(base.path()), drover::UsageError);
+}
+
+TEST_CASE("a lock keeps others out although its file is deleted, or made again") {
+  const TemporaryDirectory base;
+  const RunDirectory run = RunDirectory::create(base / "run");
+  CHECK_FALSE(current_master(run));
+  {
+    const RunLock lock = RunLock::acquire(run);
+    CHECK(current_master(run));
+    CHECK_THROWS_AS(RunLock::acquire(run), drover::Error);
+    fs::remove(run.lock());
+    CHECK(current_master(run));
+    CHECK_THROWS_AS(RunLock::acquire(run), drover::Error);
+    write_file(run.lock(), "");
+    CHECK(current_master(run));
+    CHECK_THROWS_AS(RunLock::acquire(run), drover::Error);
+  }
+  CHECK_FALSE(current_master(run));
+  CHECK_NOTHROW(RunLock::acquire(run));
+}
+
+TEST_CASE("a symbolic link is not written through") {
+  const TemporaryDirectory base;
+  write_file(base / "precious", "mine");
+  fs::create_symlink(base / "precious", base / "link");
+  CHECK_THAT(message_of<drover::Error>([&] { const AppendFile file(base / "link"); }),
+             Catch::Matchers::Matches(".*symbolic link.*"));
+  CHECK(read_file(base / "precious") == "mine");
+}
+
+TEST_CASE("a file knows whether it is in its place, and takes it again") {
+  const TemporaryDirectory base;
+  const fs::path path = base / "log";
+  AppendFile file(path);
+  file.append("first\n");
+  file.flush();
+  CHECK(file.is_in_place());
+
+  SECTION("removed") {
+    fs::remove(path);
+    CHECK_FALSE(file.is_in_place());
+    CHECK(file.take_place_again().empty());
+  }
+  SECTION("replaced") {
+    fs::rename(path, base / "old");
+    write_file(path, "something else, and longer");
+    CHECK_FALSE(file.is_in_place());
+    CHECK(file.take_place_again() == base / "log.set-aside-1");
+    CHECK(read_file(base / "log.set-aside-1") == "something else, and longer");
+  }
+  SECTION("cut, and written to since") {
+    fs::resize_file(path, 2);
+    CHECK_FALSE(file.is_in_place());
+    file.append("second\n");
+    file.flush();
+    CHECK_FALSE(file.is_in_place());
+    CHECK(file.take_place_again() == base / "log.set-aside-1");
+  }
+  CHECK(file.is_in_place());
+  CHECK(read_file(path).empty());
+  file.append("again\n");
+  file.flush();
+  CHECK(read_file(path) == "again\n");
 }
 
 TEST_CASE("generated run directories never coincide") {

@@ -29,6 +29,10 @@ support::UniqueFd open_file(const std::string& path) {
 bool may_block(int fd, const std::string& name) {
   struct stat status {};
   if (::fstat(fd, &status) != 0) throw UsageError(system_error("cannot read " + name, errno).what());
+  // A closed one is held open for nothing but writing (open_closed_streams).
+  if ((::fcntl(fd, F_GETFL) & O_ACCMODE) == O_WRONLY)
+    throw UsageError(name +
+                     " is closed, and the input was to come from there: name a file, or give arguments behind :::");
   if (S_ISDIR(status.st_mode))
     throw UsageError(name + " is a directory; expected a file with one command or one argument a line");
   return !S_ISREG(status.st_mode);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "drover/support/error.hpp"
+#include "drover/support/other_users.hpp"
 
 namespace drover::cli {
 
@@ -36,7 +37,7 @@ void StdinSpool::open(const fs::path& run) {
   is_complete_ = fs::exists(whole(run));
   const fs::path path = is_complete_ ? whole(run) : part(run);
   // Not O_APPEND, into which splice() does not write.
-  file_.reset(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
+  file_ = support::open_no_link(path, O_RDWR | O_CREAT);
   if (!file_ || ::lseek(file_.get(), 0, SEEK_END) < 0) throw write_error(run, errno);
 }
 

@@ -1,10 +1,11 @@
 #include "drover/cli/output/printed_mark.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <fstream>
 #include <utility>
 
@@ -12,13 +13,55 @@
 
 namespace drover::cli {
 
+namespace {
+
+constexpr std::size_t kWidth = 20;  ///< of the largest number
+constexpr const char* kNothing = "nothing\n";
+
+}  // namespace
+
 std::optional<PrintedPlace> read_printed(const std::filesystem::path& path) {
   if (!std::filesystem::exists(path)) return std::nullopt;
   std::ifstream file(path);
   if (!file) throw journal::file_error("read", path, errno);
   PrintedPlace place;
   file >> place.index_end >> place.next_task.value >> place.num_bytes[0] >> place.num_bytes[1];
-  return file ? std::make_optional(place) : std::nullopt;
+  if (!file) return std::nullopt;
+  for (StreamEnd& end : place.ends)  // which drover of old did not write
+    file >> end.device >> end.file >> end.length;
+  if (!file) place.ends = {};
+  return place;
+}
+
+void note_nothing_is_printed(const std::filesystem::path& path) {
+  journal::AppendFile file(path);
+  file.truncate(0);
+  file.append(kNothing);
+  file.flush();
+}
+
+bool is_printed_mark(const std::filesystem::path& path) {
+  std::string line;
+  std::ifstream file(path);
+  return (std::getline(file, line) && line + '\n' == kNothing) || read_printed(path);
+}
+
+StreamEnd stream_end(int fd) {
+  struct stat status {};
+  if (::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) return {};
+  const bool is_appended = (::fcntl(fd, F_GETFL) & O_APPEND) != 0 || ::lseek(fd, 0, SEEK_CUR) == status.st_size;
+  if (!is_appended) return {};
+  return {static_cast<std::uint64_t>(status.st_dev), static_cast<std::uint64_t>(status.st_ino),
+          static_cast<std::uint64_t>(status.st_size)};
+}
+
+StreamBytes bytes_still_there(const PrintedPlace& place, const StreamEnds& ends) {
+  StreamBytes num_bytes = place.num_bytes;
+  const auto is_there = [&](std::size_t i) { return place.ends.at(i).is_file() && place.ends.at(i) == ends.at(i); };
+  const bool were_one = place.ends[0] == place.ends[1];
+  for (std::size_t i = 0; i < num_bytes.size(); ++i)
+    if (were_one ? !is_there(0) || !is_there(1) : !is_there(i)) num_bytes.at(i) = 0;
+  return num_bytes;
 }
 
 PrintedMark::PrintedMark(std::filesystem::path path, const PrintedPlace& start)
@@ -32,7 +75,7 @@ void PrintedMark::reached(const PrintedPlace& place, const StreamBytes& num_appe
   ahead_.back() = {place, num_appended};
 }
 
-void PrintedMark::wrote(const StreamBytes& num_written, bool is_partial_known) {
+void PrintedMark::wrote(const StreamBytes& num_written, bool is_partial_known, const StreamEnds& ends) {
   const auto is_passed = [&](const Stop& stop) {
     return stop.end[0] <= num_written[0] && stop.end[1] <= num_written[1];
   };
@@ -43,17 +86,22 @@ void PrintedMark::wrote(const StreamBytes& num_written, bool is_partial_known) {
   PrintedPlace place = passed_.place;
   if (is_partial_known)
     for (std::size_t i = 0; i < place.num_bytes.size(); ++i) place.num_bytes[i] += num_written[i] - passed_.end[i];
+  place.ends = ends;
   if (place != in_file_) write(place);
 }
 
 /// Always as many bytes, so that one write replaces all of the file.
 void PrintedMark::write(const PrintedPlace& place) {
-  std::array<char, 96> text;
-  const int length = std::snprintf(
-      text.data(), text.size(), "%20llu %20llu %20llu %20llu\n", static_cast<unsigned long long>(place.index_end),
-      static_cast<unsigned long long>(place.next_task.value), static_cast<unsigned long long>(place.num_bytes[0]),
-      static_cast<unsigned long long>(place.num_bytes[1]));
-  journal::write_at(fd_.get(), path_, {text.data(), static_cast<std::size_t>(length)}, 0);
+  const std::array<std::uint64_t, 10> numbers{
+      place.index_end,    place.next_task.value, place.num_bytes[0],   place.num_bytes[1], place.ends[0].device,
+      place.ends[0].file, place.ends[0].length,  place.ends[1].device, place.ends[1].file, place.ends[1].length};
+  std::string text;
+  for (const std::uint64_t number : numbers) {
+    const std::string digits = std::to_string(number);
+    (text.append(kWidth - digits.size(), ' ') += digits) += ' ';
+  }
+  text.back() = '\n';
+  journal::write_at(fd_.get(), path_, text, 0);
   in_file_ = place;
 }
 

@@ -195,7 +195,8 @@ void Printer::flush() {
 
 /// Lines of running tasks are in none that is printed again.
 void Printer::note_written() {
-  mark_->wrote({out_.num_written(), separate_err_ ? separate_err_->num_written() : 0}, !options_.form.line_buffer);
+  mark_->wrote({out_.num_written(), separate_err_ ? separate_err_->num_written() : 0}, !options_.form.line_buffer,
+               {stream_end(options_.out_fd), stream_end(options_.err_fd)});
 }
 
 void Printer::guarded(const std::function<void()>& step) {

@@ -7,6 +7,7 @@
 #include "drover/cli/client/number_ranges.hpp"
 #include "drover/cli/records/recorded_run.hpp"
 #include "drover/journal/ended_tasks.hpp"
+#include "drover/journal/output_check.hpp"
 #include "drover/journal/output_reader.hpp"
 #include "drover/support/error.hpp"
 
@@ -52,15 +53,20 @@ int run_output(const OutputOptions& options) {
     last = std::max(last, range.last);
   }
   std::uint64_t num_printed = 0;
+  journal::LostOutputs lost;
   journal::for_each_ended(run, place.directory, first, [&](const journal::EndedTask& task) {
     if (!is_wanted(task.attempt.task)) return last.is_none() || task.attempt.task <= last;
     ++num_printed;
+    if (task.is_output_given_up) lost.attempts.push_back(task.attempt);
     print(reader, task, core::Stream::out);
     print(reader, task, core::Stream::err);
     return true;
   });
   if (num_printed == 0 && !ranges.empty())
     throw Error("no such task has ended in " + run.path().string() + ": see 'drover results', or 'drover explain'");
+  if (!lost.is_empty())
+    throw Error(describe(lost) + (lost.attempts.size() == 1 ? " was" : " were") +
+                " lost when files of the run were damaged: the rest has been printed");
   return 0;
 }
 
