@@ -12,6 +12,7 @@
 #include "drover/cli/mpi_end.hpp"
 #include "drover/cli/version.hpp"
 #include "drover/exec/command_executor.hpp"
+#include "drover/exec/host_cores.hpp"
 #include "drover/exec/process_guardian.hpp"
 #include "drover/exec/zygote.hpp"
 #include "drover/runtime/isolated_call.hpp"
@@ -19,6 +20,7 @@
 #include "drover/runtime/signal_inbox.hpp"
 #include "drover/runtime/watchdog.hpp"
 #include "drover/runtime/worker_loop.hpp"
+#include "drover/support/open_files.hpp"
 #include "drover/transport/mpi_groups.hpp"
 #include "drover/transport/mpi_transport.hpp"
 
@@ -51,6 +53,7 @@ std::unique_ptr<exec::Zygote> make_zygote(const Program* program, std::optional<
 }  // namespace
 
 int run_worker_rank(std::uint32_t num_slots, const Program* program, std::optional<exec::Isolation> isolation) {
+  exec::unbind_from_launcher();                                                  // and all that is started from here
   const std::unique_ptr<exec::Zygote> zygote = make_zygote(program, isolation);  // while all is small and clean
   spdlog::set_default_logger(
       std::make_shared<spdlog::logger>("drover", std::make_shared<spdlog::sinks::stderr_sink_st>()));
@@ -60,6 +63,7 @@ int run_worker_rank(std::uint32_t num_slots, const Program* program, std::option
   const runtime::SignalInbox ignored{SIGINT, SIGHUP, SIGPIPE};
   exec::block_child_signal();
   exec::ProcessGuardian guardian(num_slots);
+  support::raise_open_files();
   std::optional<transport::MpiSession> mpi(std::in_place, transport::Threading::main_thread);
   runtime::WorkerEnd end{};
   bool has_left_threads = false;
