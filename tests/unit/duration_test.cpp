@@ -18,10 +18,32 @@ TEST_CASE("durations are read as people write them") {
 }
 
 TEST_CASE("what is not a duration is refused by name") {
-  for (const char* bad : {"", "x", "-1", "5x", "1h30", "1..5s", "s", "1e400d", "99999999999d"}) {
+  for (const char* bad :
+       {"", "x", "-1", "5x", "1h30", "1..5s", "s", "1e400d", "99999999999d", "36500d", "3651d", "315360000.1s"}) {
     INFO(bad);
     CHECK_THROWS_AS(parse_duration(bad), drover::UsageError);
   }
+}
+
+TEST_CASE("the longest duration leaves room for sums, and what would not fit stops there") {
+  using drover::support::bounded;
+  using drover::support::kLongestDuration;
+  using drover::support::plus;
+  using drover::support::times;
+  constexpr auto kMost = std::chrono::nanoseconds::max();
+  CHECK(parse_duration("3650d") == kLongestDuration);
+  CHECK(kLongestDuration <= kMost / 29);
+  CHECK(bounded(kMost) == kLongestDuration);
+  CHECK(bounded(std::chrono::nanoseconds::min()) == 0ns);
+  CHECK(bounded(5s) == 5s);
+  CHECK(times(2s, 3) == 6s);
+  CHECK(times(2s, 0) == 0s);
+  CHECK(times(kLongestDuration, 64) == kMost);
+  CHECK(times(1ns, ~std::uint64_t{0}) == kMost);
+  CHECK(plus(1s, 2s) == 3s);
+  CHECK(plus(kMost, 1ns) == kMost);
+  CHECK(plus(kMost - 1ns, 1ns) == kMost);
+  CHECK_THROWS_WITH(parse_duration("36500d"), "'36500d' is too long a duration; the longest is 3650d");
 }
 
 TEST_CASE("durations are printed for people") {

@@ -14,6 +14,7 @@
 
 #include "drover/cli/input/resumed_input.hpp"
 #include "drover/journal/job_log.hpp"
+#include "drover/support/duration.hpp"
 #include "drover/support/error.hpp"
 
 namespace drover::cli {
@@ -43,8 +44,13 @@ std::optional<std::int64_t> parse_number(std::string_view text) {
   return number;
 }
 
-double parse_seconds(std::string_view text) {
-  return std::strtod(std::string(text).c_str(), nullptr);
+constexpr std::int64_t kMostRuntime = std::chrono::floor<std::chrono::microseconds>(support::kLongestDuration).count();
+
+/// As microseconds: whatever number a log has, one that fits.
+std::int64_t parse_seconds(std::string_view text) {
+  constexpr double kMost = 1e11;
+  const double seconds = std::strtod(std::string(text).c_str(), nullptr);
+  return seconds >= 0 && seconds <= kMost ? std::llround(seconds * 1e6) : 0;
 }
 
 void take_line(ImportedJobLog& log, std::string_view text, std::uint64_t line_number) {
@@ -59,8 +65,8 @@ void take_line(ImportedJobLog& log, std::string_view text, std::uint64_t line_nu
   ImportedJobLog::Line line;
   line.command_hash = std::hash<std::string_view>()(columns->at(command));
   line.has_succeeded = *exit == 0 && *signal_number == 0;
-  line.started_at = std::llround(parse_seconds(columns->at(start_time)) * 1e6);
-  line.runtime = std::chrono::microseconds(std::llround(parse_seconds(columns->at(job_runtime)) * 1e6));
+  line.started_at = parse_seconds(columns->at(start_time));
+  line.runtime = std::chrono::microseconds(std::min(parse_seconds(columns->at(job_runtime)), kMostRuntime));
   line.stdout_bytes = static_cast<std::uint64_t>(parse_number(columns->at(receive)).value_or(0));
   line.line_number = line_number;
   const auto seq_number = static_cast<std::uint64_t>(*number);

@@ -19,4 +19,8 @@ struct LauncherProcess {
 /// host, by srun. Reads /proc.
 [[nodiscard]] std::optional<LauncherProcess> find_launcher_process();
 
+/// The environment in which the mpirun that started this process was started itself, as NAME=VALUE: its user's, or that
+/// of the Slurm job. That of this process when the parent is no mpirun.
+[[nodiscard]] std::vector<std::string> environment_before_launcher();
+
 }  // namespace drover::cli

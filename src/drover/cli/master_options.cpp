@@ -8,13 +8,16 @@
 #include <filesystem>
 
 #include "drover/cli/caller_shell.hpp"
+#include "drover/cli/launcher_process.hpp"
 #include "drover/cli/output_printing.hpp"
 #include "drover/cli/resume_command.hpp"
 #include "drover/cli/version.hpp"
 #include "drover/control/host_slots.hpp"
+#include "drover/exec/launcher_variables.hpp"
 #include "drover/runtime/clock.hpp"
 #include "drover/runtime/ompi_server.hpp"
 #include "drover/runtime/slurm_allocation.hpp"
+#include "drover/support/duration.hpp"
 #include "drover/support/error.hpp"
 #include "drover/support/own_program.hpp"
 
@@ -110,8 +113,9 @@ runtime::MasterOptions master_options(const RunInvocation& invocation, const Ope
   // Workers leave once what they execute has ended, which may take a TERM and then a KILL.
   master.policy.leave_grace = options.kill_after + options.lease;
   master.profile = exec_profile(options, run);
+  master.origin = exec::origin_variables(environment_before_launcher());
   master.heartbeat = options.heartbeat;
-  master.master_lease = 3 * options.lease;
+  master.master_lease = support::times(options.lease, 3);
   master.num_world_workers = num_workers;
   if (!options.other_hosts.empty()) master.hosts = hosts_to_ask(invocation);
   master.keep_open = options.keep_open;

@@ -8,6 +8,9 @@ namespace drover::cli {
 
 namespace {
 
+/// Whoever wants more of them reads the log.
+constexpr std::size_t kMostRemarks = 100;
+
 std::string workers_text(std::uint32_t num) {
   return std::to_string(num) + (num == 1 ? " worker" : " workers");
 }
@@ -24,6 +27,13 @@ void Notices::on_turn(const core::Scheduler& scheduler, core::Time) {
                      !scheduler.expects_workers();
   if (std::exchange(lacks_workers_, lacks) == lacks || !lacks) return;
   say("no worker is there: waiting up to " + worker_wait_ + " for some; add them with 'drover scale add'");
+}
+
+void Notices::on_remark(core::WorkerId from, const std::string& text) {
+  const auto worker = workers_.find(from);
+  const std::string whole =
+      (worker != workers_.end() ? worker->second.host : "worker " + std::to_string(from.value)) + ": " + text;
+  if (remarks_.size() < kMostRemarks && remarks_.insert(whole).second) say(whole);
 }
 
 void Notices::on(const core::fact::GroupFormed& fact) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 
 #include "drover/cli/output/terminal_line.hpp"
@@ -18,6 +19,8 @@ class Notices final : public runtime::Observer {
 
   void on_facts(std::span<const core::Fact> facts, core::WallMicros now) override;
   void on_turn(const core::Scheduler& scheduler, core::Time now) override;
+  /// Workers of one host see the same: it is said once.
+  void on_remark(core::WorkerId from, const std::string& text) override;
 
   /// A line of somebody else's.
   void say(const std::string& text);
@@ -48,6 +51,7 @@ class Notices final : public runtime::Observer {
   std::string worker_wait_;
   std::map<core::GroupId, Group> groups_;
   std::map<core::WorkerId, Worker> workers_;
+  std::set<std::string> remarks_;  ///< that have been said
   bool lacks_workers_ = false;
   bool is_closing_ = false;
 };

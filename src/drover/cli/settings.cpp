@@ -26,10 +26,10 @@ namespace {
 constexpr const char* kDefaultFile = "drover.toml";
 constexpr const char* kSection = "run";
 constexpr const char* kVariablePrefix = "DROVER_";
-/// What a task of drover sees: no options.
-constexpr auto kTaskVariables =
-    std::to_array<const char*>({"DROVER_RUN_ID", "DROVER_TASK_ID", "DROVER_TASK_ATTEMPT", "DROVER_SLOT", "DROVER_GROUP",
-                                "DROVER_RANK", "DROVER_NODE", "DROVER_RUN_DIR", "DROVER_SUPERVISOR"});
+/// What a task of drover sees, or its own processes tell each other: no options.
+constexpr auto kTaskVariables = std::to_array<const char*>(
+    {"DROVER_RUN_ID", "DROVER_TASK_ID", "DROVER_TASK_ATTEMPT", "DROVER_SLOT", "DROVER_GROUP", "DROVER_RANK",
+     "DROVER_NODE", "DROVER_RUN_DIR", "DROVER_SUPERVISOR", "DROVER_OPEN_FILES"});
 
 std::string long_name(const CLI::Option& option) {
   const std::vector<std::string>& names = option.get_lnames();

@@ -13,6 +13,7 @@
 #include "drover/cli/mpi_end.hpp"
 #include "drover/cli/version.hpp"
 #include "drover/exec/command_executor.hpp"
+#include "drover/exec/host_cores.hpp"
 #include "drover/exec/process_guardian.hpp"
 #include "drover/exec/zygote.hpp"
 #include "drover/runtime/isolated_call.hpp"
@@ -20,6 +21,7 @@
 #include "drover/runtime/signal_inbox.hpp"
 #include "drover/runtime/watchdog.hpp"
 #include "drover/runtime/worker_loop.hpp"
+#include "drover/support/open_files.hpp"
 #include "drover/support/thrown.hpp"
 #include "drover/transport/mpi_groups.hpp"
 #include "drover/transport/mpi_transport.hpp"
@@ -51,12 +53,14 @@ std::unique_ptr<exec::Zygote> make_zygote(const Program* program, std::optional<
 }
 
 int work(std::uint32_t num_slots, const Program* program, std::optional<exec::Isolation> isolation) {
+  exec::unbind_from_launcher();                                                  // and all that is started from here
   const std::unique_ptr<exec::Zygote> zygote = make_zygote(program, isolation);  // while all is small and clean
   runtime::SignalInbox signals{SIGTERM, SIGUSR1};
   // Blocked and never read: it is the master who says when to stop, and a terminal's Ctrl-C reaches it too.
   const runtime::SignalInbox ignored{SIGINT, SIGHUP, SIGPIPE};
   exec::block_child_signal();
   exec::ProcessGuardian guardian(num_slots);
+  support::raise_open_files();
   auto mpi = std::make_unique<transport::MpiSession>(transport::Threading::main_thread);
   runtime::WorkerEnd end{};
   bool has_left_threads = false;

@@ -17,6 +17,7 @@
 #include "drover/control/protocol.hpp"
 #include "drover/control/text.hpp"
 #include "drover/core/task.hpp"
+#include "drover/support/duration.hpp"
 #include "drover/support/strong_id.hpp"
 
 namespace drover::control::json_fields {
@@ -190,7 +191,7 @@ class Reader {
     get(json, key, id.value);
   }
   void get(const Json& json, const std::string& key, core::Duration& duration) const {
-    constexpr double kLongest = 9e9;  // seconds that fit
+    constexpr double kLongest = std::chrono::duration<double>(support::kLongestDuration).count();
     double seconds = 0;
     get(json, key, seconds);
     if (!(std::abs(seconds) <= kLongest)) reject(key, "a number of seconds");

@@ -29,7 +29,7 @@ Backlog backlog_of(const Scheduler& scheduler) {
 
 void AutoAlloc::recall_end(const std::string& id, Duration node_time) {
   jobs_.erase(id);
-  node_time_used_ += node_time;
+  node_time_used_ = support::plus(node_time_used_, support::bounded(node_time));
 }
 
 void AutoAlloc::note(const Backlog& backlog, Time now) {
@@ -69,13 +69,14 @@ std::optional<std::string> AutoAlloc::due(Time now) const {
 
 Duration AutoAlloc::node_time_set_aside() const {
   Duration sum{};
-  for (const auto& [id, job] : jobs_) sum += job.size.node_time();
+  for (const auto& [id, job] : jobs_) sum = support::plus(sum, job.size.node_time());
   return sum;
 }
 
 std::string AutoAlloc::cap() const {
   if (num_tries_ >= policy_.max_tries) return std::to_string(policy_.max_tries) + " submissions were all there may be";
-  if (node_time_used_ + node_time_set_aside() + job_size().node_time() > policy_.max_node_time)
+  if (support::plus(node_time_used_, support::plus(node_time_set_aside(), job_size().node_time())) >
+      policy_.max_node_time)
     return "another would exceed the node-hours that there may be";
   if (jobs_.size() >= policy_.max_jobs) return std::to_string(policy_.max_jobs) + " at a time are all there may be";
   return {};
@@ -98,7 +99,8 @@ void AutoAlloc::on_failed(Time now) {
 }
 
 void AutoAlloc::back_off(Time now) {
-  const Duration pause = policy_.retry_delay * (Duration::rep{1} << std::min(num_failures_in_a_row_, kMostDoublings));
+  const Duration pause = support::bounded(
+      support::times(policy_.retry_delay, std::uint64_t{1} << std::min(num_failures_in_a_row_, kMostDoublings)));
   not_before_ = std::max(not_before_, now + pause);
   ++num_failures_in_a_row_;
 }
@@ -107,7 +109,7 @@ void AutoAlloc::back_off(Time now) {
 Duration AutoAlloc::charge(const Job& job, Time now) {
   const std::optional<Time> since = job.begun_at ? job.begun_at : job.last_waited;
   if (!since) return job.size.node_time();
-  return std::min(now - *since, job.size.limit) * job.size.num_nodes;
+  return support::times(std::clamp(now - *since, Duration::zero(), job.size.limit), job.size.num_nodes);
 }
 
 std::vector<EndedJob> AutoAlloc::on_listed(const std::vector<ListedJob>& listed, Time now) {
@@ -124,7 +126,7 @@ std::vector<EndedJob> AutoAlloc::on_listed(const std::vector<ListedJob>& listed,
   std::vector<EndedJob> ended;
   for (const auto& [id, job] : before) {
     ended.push_back({id, charge(job, now), job.has_joined});
-    node_time_used_ += ended.back().node_time;
+    node_time_used_ = support::plus(node_time_used_, ended.back().node_time);
     if (!job.has_joined) back_off(now);
   }
   return ended;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "drover/core/task.hpp"
+#include "drover/support/duration.hpp"
 
 namespace drover::core {
 
@@ -59,7 +60,7 @@ struct JobSize {
   std::uint32_t num_nodes = 1;
   Duration limit{};
 
-  [[nodiscard]] Duration node_time() const { return limit * num_nodes; }
+  [[nodiscard]] Duration node_time() const { return support::times(limit, num_nodes); }
 };
 
 /// A job that the batch system has no more.

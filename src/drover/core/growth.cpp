@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "drover/support/duration.hpp"
+
 namespace drover::core {
 
 namespace {
@@ -9,8 +11,8 @@ namespace {
 /// Pauses stop doubling here.
 constexpr std::uint32_t kMostDoublings = 6;
 
-Duration doubled(Duration pause, std::uint32_t times) {
-  return pause * (Duration::rep{1} << std::min(times, kMostDoublings));
+Duration doubled(Duration pause, std::uint32_t num) {
+  return support::bounded(support::times(pause, std::uint64_t{1} << std::min(num, kMostDoublings)));
 }
 
 }  // namespace

@@ -17,6 +17,8 @@
 #include <algorithm>
 #include <cassert>
 
+#include "drover/support/duration.hpp"
+
 namespace drover::core {
 
 namespace {
@@ -431,8 +433,7 @@ void Scheduler::balance() {
   Worker& victim = workers_.at(victim_id);
   if (victim.recalled || victim.load() <= victim.num_slots) return;
   const std::uint64_t waiting = victim.load() - victim.num_slots;
-  const Duration wait =
-      mean_runtime_ ? *mean_runtime_ * static_cast<Duration::rep>(waiting) / victim.num_slots : kShortestRecall;
+  const Duration wait = mean_runtime_ ? support::times(*mean_runtime_, waiting) / victim.num_slots : kShortestRecall;
   if (wait < kShortestRecall) return;
   command::Recall recall{victim_id, {}};
   const std::uint64_t num = (waiting + 1) / 2;

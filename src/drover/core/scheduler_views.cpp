@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "drover/core/scheduler.hpp"
+#include "drover/support/duration.hpp"
 
 namespace drover::core {
 
@@ -41,7 +42,7 @@ std::size_t Scheduler::num_wanted_tasks() const {
 Duration Scheduler::work_ahead() const {
   const auto waits = [](const auto& entry) { return entry.second.num_waiting > 0; };
   if (std::any_of(workers_.begin(), workers_.end(), waits)) return Duration::zero();
-  return mean_runtime_.value_or(Duration::zero()) * credit_per_slot();
+  return support::times(mean_runtime_.value_or(Duration::zero()), credit_per_slot());
 }
 
 QueueShare Scheduler::queue_room() const {

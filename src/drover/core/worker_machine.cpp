@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "drover/support/duration.hpp"
+
 namespace drover::core {
 
 namespace {
@@ -158,8 +160,7 @@ void WorkerMachine::settle() {
 
 Duration WorkerMachine::work_ahead() const {
   if (!waiting_.empty()) return Duration::zero();
-  const auto num_ahead = static_cast<Duration::rep>(queue_.size() + ahead_.size());
-  return mean_runtime_.value_or(Duration::zero()) * num_ahead / policy_.num_slots;
+  return support::times(mean_runtime_.value_or(Duration::zero()), queue_.size() + ahead_.size()) / policy_.num_slots;
 }
 
 Time WorkerMachine::next_deadline() const {

@@ -1,5 +1,6 @@
-// The life of an attempt: start -> [TERM -> KILL] -> its process exits -> what it left in the pipes is
-// read -> result.
+// The life of an attempt: start -> birth -> [TERM -> KILL] -> its process exits -> what it left in the pipes is
+// read -> result. Its process may have been reaped before the word of its birth comes: until then it is known by the
+// number that it has announced.
 //
 // The end of the process, not of its output, ends the attempt: something it left running may hold
 // the pipes open for ever. Its group is killed before it is reaped, while its number cannot have been
@@ -21,8 +22,7 @@
 #include <cstring>
 #include <system_error>
 
-#include "drover/exec/plain_command.hpp"
-#include "drover/exec/spawn.hpp"
+#include "drover/support/duration.hpp"
 #include "drover/support/error.hpp"
 #include "drover/support/wall_clock.hpp"
 
@@ -33,8 +33,13 @@ namespace {
 constexpr std::size_t kReadBytes = 64U << 10;
 constexpr std::size_t kMostStderrTail = 200;
 constexpr std::size_t kMostEvents = 64;
-/// epoll's data for the signal descriptor; streams have a task number shifted by one.
+/// epoll's data for the descriptors that are no stream's; streams have a task number shifted by one.
 constexpr std::uint64_t kChildSignal = ~std::uint64_t{0};
+constexpr std::uint64_t kBirths = kChildSignal - 1;
+/// How long a start may take.
+constexpr core::Duration kStartPatience = std::chrono::seconds(60);
+/// What keeps commands from being started is told so often.
+constexpr core::Duration kObstacleInterval = std::chrono::seconds(60);
 
 constexpr std::size_t index_of(core::Stream stream) {
   return static_cast<std::size_t>(stream);
@@ -42,17 +47,6 @@ constexpr std::size_t index_of(core::Stream stream) {
 
 core::Duration to_duration(const timeval& time) {
   return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
-}
-
-std::string reason_text(int errno_value) {
-  return std::generic_category().message(errno_value);
-}
-
-std::vector<char*> argument_vector(std::vector<std::string>& arguments) {
-  std::vector<char*> pointers;
-  for (std::string& argument : arguments) pointers.push_back(argument.data());
-  pointers.push_back(nullptr);
-  return pointers;
 }
 
 /// Whether nothing can be read from a pipe right now.
@@ -70,26 +64,36 @@ void block_child_signal() {
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
 }
 
-CommandExecutor::CommandExecutor(core::ExecProfile profile, const Identity& identity, ProcessGuardian& guardian)
-    : profile_(std::move(profile)), environment_(profile_, identity), guardian_(guardian), buffer_(kReadBytes) {
-  shell_path_ = find_program(profile_.shell);
-  null_.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  if (!null_) throw system_error("cannot open /dev/null", errno);
+CommandExecutor::CommandExecutor(core::ExecProfile profile, const Identity& identity, const Variables& origin,
+                                 ProcessGuardian& guardian)
+    : profile_(std::move(profile)),
+      guardian_(guardian),
+      spawner_(std::make_shared<CommandSpawner>(profile_, identity, origin, guardian)),
+      strays_(profile_.run_dir),
+      starter_([spawner = spawner_](const StartOrder& order) { return spawner->spawn(order); }),
+      buffer_(kReadBytes) {
+  guardian_.set_run(profile_.run_dir);
   block_child_signal();
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGCHLD);
   child_signal_.reset(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
-  epoll_event event{.events = EPOLLIN, .data = {.u64 = kChildSignal}};
-  if (!child_signal_ || !epoll_ || ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, child_signal_.get(), &event) < 0)
+  epoll_event child_event{.events = EPOLLIN, .data = {.u64 = kChildSignal}};
+  epoll_event birth_event{.events = EPOLLIN, .data = {.u64 = kBirths}};
+  if (!child_signal_ || !epoll_ || ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, child_signal_.get(), &child_event) < 0 ||
+      ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, starter_.fd(), &birth_event) < 0)
     throw system_error("cannot watch for commands that end", errno);
 }
 
 CommandExecutor::~CommandExecutor() {
   for (auto& [id, attempt] : attempts_) {
-    if (attempt.is_exited) continue;
-    ::kill(-attempt.pid, SIGKILL);
+    if (attempt.is_exited()) continue;
+    (void)starter_.withdraw(id);
+    const pid_t group = attempt.is_started() ? attempt.pid : guardian_.group(attempt.slot).load();
+    if (group > 0) ::kill(-group, SIGKILL);
+    strays_.end(id);
+    if (!attempt.is_started()) continue;  // what a start waits for may never come: its process ends with its thread
     guardian_.release(attempt.slot);
     while (::waitpid(attempt.pid, nullptr, 0) < 0 && errno == EINTR) {
     }
@@ -100,86 +104,68 @@ CommandExecutor::~CommandExecutor() {
 
 void CommandExecutor::start(core::AttemptId id, const core::TaskSpec& spec, const Placement& placement,
                             core::Time now) {
-  const core::WallMicros wall = support::wall_now();
-  const std::string text = core::with_job_slot(spec.payload, spec.slot_marks, std::to_string(placement.job_slot));
-  Spawned spawned = spawn_command(text, id, placement);
-  if (spawned.pid < 0) {
-    core::AttemptResult result;
-    result.attempt = id;
-    result.started_at = wall;
-    std::string reason = explain(spawned, text.size());
-    result.stderr_tail = reason.substr(0, kMostStderrTail);
-    result.outcome = core::NotStarted{spawned.errno_value, std::move(reason)};
-    not_started_.push_back(std::move(result));
-    return;
-  }
   Attempt& attempt = attempts_[id];
   attempt.id = id;
   attempt.slot = placement.slot;
-  attempt.pid = spawned.pid;
+  attempt.timeout = spec.timeout > core::Duration::zero() ? spec.timeout : profile_.timeout;
   attempt.started = now;
-  attempt.started_wall = wall;
-  const core::Duration timeout = spec.timeout > core::Duration::zero() ? spec.timeout : profile_.timeout;
-  if (timeout > core::Duration::zero()) attempt.signal_at = now + timeout;
-  attempt.streams[index_of(core::Stream::out)].fd = std::move(spawned.stdout_fd);
-  attempt.streams[index_of(core::Stream::err)].fd = std::move(spawned.stderr_fd);
-  guardian_.watch(placement.slot, spawned.pid);
-  by_pid_.emplace(spawned.pid, id);
+  std::string text = core::with_job_slot(spec.payload, spec.slot_marks, std::to_string(placement.job_slot));
+  attempt.num_bytes = text.size();
+  starting_.insert(id);
+  guardian_.watch(placement.slot, id);
+  strays_.begin(id);
+  starter_.submit({id, std::move(text), placement});
+}
+
+void CommandExecutor::take_births(core::Time now) {
+  for (Birth& birth : starter_.take()) {
+    const auto found = attempts_.find(birth.attempt);
+    if (found != attempts_.end())
+      on_birth(found->second, std::move(birth), now);
+    else if (birth.spawned.pid > 0)
+      ::kill(-birth.spawned.pid, SIGKILL);  // it was given up meanwhile, and is reaped as nobody's
+  }
+}
+
+void CommandExecutor::on_birth(Attempt& attempt, Birth birth, core::Time now) {
+  starting_.erase(attempt.id);
+  if (birth.spawned.pid < 0) {
+    const bool is_ours = birth.is_given_up || attempt.ended_by != EndedBy::nobody;
+    core::Outcome outcome = core::Killed{};
+    if (!is_ours)
+      outcome = core::NotStarted{birth.spawned.errno_value, spawner_->explain(birth.spawned, attempt.num_bytes)};
+    return end_unborn(attempt.id, std::move(outcome), birth.began_wall);
+  }
+  attempt.pid = birth.spawned.pid;
+  attempt.started = birth.began;
+  attempt.started_wall = birth.began_wall;
+  attempt.streams[index_of(core::Stream::out)].fd = std::move(birth.spawned.stdout_fd);
+  attempt.streams[index_of(core::Stream::err)].fd = std::move(birth.spawned.stderr_fd);
+  if (attempt.is_exited()) return on_end(attempt);  // it was quicker than the word of its birth
+  by_pid_.emplace(attempt.pid, attempt.id);
   watch(attempt, core::Stream::out);
   watch(attempt, core::Stream::err);
+  // How long its start took is not the command's doing.
+  if (attempt.ended_by != EndedBy::nobody)
+    signal(attempt, SIGTERM);
+  else if (attempt.timeout > core::Duration::zero())
+    attempt.signal_at = now + attempt.timeout;
 }
 
-Spawned CommandExecutor::spawn_command(const std::string& text, core::AttemptId id, const Placement& placement) {
-  if (text.find('\0') != std::string::npos) {
-    Spawned refused;
-    refused.errno_value = EINVAL;
-    return refused;
-  }
-  SpawnRequest request;
-  request.envp = environment_.for_attempt(id, placement).data();
-  request.workdir = profile_.workdir.empty() ? nullptr : profile_.workdir.c_str();
-  request.stdin_fd = null_.get();
-  std::vector<std::string> shell_words{profile_.shell, "-c", text};
-  const std::vector<char*> shell_argv = argument_vector(shell_words);
-  std::optional<std::vector<std::string>> words = split_plain_command(text);
-  std::vector<char*> direct_argv;
-  std::string program;
-  // A function that bash exports goes before a program of the same name.
-  if (words && !environment_.value("BASH_FUNC_" + words->front() + "%%").empty()) words.reset();
-  if (words) {
-    program = find_program(words->front());
-    direct_argv = argument_vector(*words);
-    if (!program.empty()) request.candidates.push_back({program.c_str(), direct_argv.data()});
-  }
-  // The shell also has the say on what could not be executed directly, in words that people know.
-  request.candidates.push_back({shell_path_.empty() ? profile_.shell.c_str() : shell_path_.c_str(), shell_argv.data()});
-  Spawned spawned = spawn(request);
-  if (spawned.pid < 0 && words) programs_.erase(words->front());
-  return spawned;
-}
-
-std::string CommandExecutor::explain(const Spawned& spawned, std::size_t num_bytes) const {
-  const std::string reason = reason_text(spawned.errno_value);
-  if (spawned.failed_call.empty()) return "the command contains a NUL byte";
-  if (spawned.failed_call == "chdir") return "cannot change to directory '" + profile_.workdir + "': " + reason;
-  if (spawned.errno_value == E2BIG)
-    return "the command of " + std::to_string(num_bytes) + " bytes is too long for this system (E2BIG)";
-  if (spawned.failed_call == "exec") return "cannot execute shell '" + profile_.shell + "': " + reason;
-  return spawned.failed_call + ": " + reason;
-}
-
-/// The path of a program as a shell would find it; empty if there is none.
-std::string CommandExecutor::find_program(const std::string& name) {
-  if (name.find('/') != std::string::npos) return name;
-  if (const auto known = programs_.find(name); known != programs_.end()) return known->second;
-  std::string_view path = environment_.value("PATH");
-  while (!path.empty()) {
-    const std::string_view directory = path.substr(0, path.find(':'));
-    path.remove_prefix(std::min(path.size(), directory.size() + 1));
-    const std::string candidate = (directory.empty() ? "." : std::string(directory)) + "/" + name;
-    if (::access(candidate.c_str(), X_OK) == 0) return programs_[name] = candidate;
-  }
-  return {};
+/// One that has no process, and will not have one.
+void CommandExecutor::end_unborn(core::AttemptId id, core::Outcome outcome, core::WallMicros at) {
+  const Attempt& attempt = attempts_.at(id);
+  core::AttemptResult result;
+  result.attempt = id;
+  result.started_at = at;
+  if (const auto* reason = std::get_if<core::NotStarted>(&outcome))
+    result.stderr_tail = reason->reason.substr(0, kMostStderrTail);
+  result.outcome = std::move(outcome);
+  not_started_.push_back(std::move(result));
+  guardian_.release(attempt.slot);
+  strays_.end(id);
+  starting_.erase(id);
+  attempts_.erase(id);
 }
 
 void CommandExecutor::watch(Attempt& attempt, core::Stream stream) {
@@ -192,45 +178,94 @@ void CommandExecutor::watch(Attempt& attempt, core::Stream stream) {
 
 void CommandExecutor::stop(core::AttemptId id, core::Time now) {
   const auto found = attempts_.find(id);
-  if (found == attempts_.end() || found->second.is_exited) return;
+  if (found == attempts_.end() || found->second.is_exited()) return;
   Attempt& attempt = found->second;
+  if (starter_.withdraw(id)) return end_unborn(id, core::Killed{}, support::wall_now());
   const bool is_asked_again = attempt.ended_by != EndedBy::nobody;
   attempt.ended_by = EndedBy::request;
-  ::kill(-attempt.pid, is_asked_again ? SIGKILL : SIGTERM);
   attempt.signal_at = now + profile_.kill_after;
+  if (attempt.is_started())
+    signal(attempt, is_asked_again ? SIGKILL : SIGTERM);
+  else if (is_asked_again)
+    attempt.signal_at = now;
+}
+
+/// To the group, and to what its process has started outside of it.
+void CommandExecutor::signal(Attempt& attempt, int signal) {
+  for (const pid_t process : descendants_of(attempt.pid)) {
+    if (::getpgid(process) == attempt.pid) continue;
+    if (const auto outsider = identify(process)) attempt.outsiders.push_back(*outsider);
+    ::kill(process, signal);
+  }
+  ::kill(-attempt.pid, signal);
+  // A stopped process does not hear TERM before it goes on.
+  if (signal != SIGKILL) ::kill(-attempt.pid, SIGCONT);
+  strays_.signal(attempt.id, signal);
 }
 
 void CommandExecutor::send_due_signals(core::Time now) {
   for (auto& [id, attempt] : attempts_) {
-    if (attempt.is_exited || !attempt.signal_at || now < *attempt.signal_at) continue;
+    if (!attempt.is_started() || attempt.is_exited() || !attempt.signal_at || now < *attempt.signal_at) continue;
     if (attempt.ended_by == EndedBy::nobody) {
       attempt.ended_by = EndedBy::timeout;
-      ::kill(-attempt.pid, SIGTERM);
-      // A stopped process does not hear TERM before it goes on.
-      ::kill(-attempt.pid, SIGCONT);
+      signal(attempt, SIGTERM);
       attempt.signal_at = now + profile_.kill_after;
     } else {
-      ::kill(-attempt.pid, SIGKILL);
+      signal(attempt, SIGKILL);
       attempt.signal_at = std::nullopt;
     }
   }
 }
 
+/// A start that hangs may do so for ever, as on a file server that is gone; killed, it comes to nothing when it goes
+/// on.
+void CommandExecutor::give_up_slow_starts(core::Time now) {
+  const auto is_slow = [&](const Attempt& attempt) { return now - attempt.started >= kStartPatience; };
+  std::vector<core::AttemptId> given_up;
+  for (const core::AttemptId id : starting_) {
+    const Attempt& attempt = attempts_.at(id);
+    if (is_slow(attempt) || (attempt.signal_at && now >= *attempt.signal_at)) given_up.push_back(id);
+  }
+  for (const core::AttemptId id : given_up) {
+    const Attempt& attempt = attempts_.at(id);
+    if (!starter_.withdraw(id))
+      if (const pid_t pid = guardian_.group(attempt.slot).load(); pid > 0) ::kill(pid, SIGKILL);
+    if (is_slow(attempt))
+      remarks_.push_back("task " + std::to_string(id.task.value) + " could not be started within " +
+                         support::format_duration(kStartPatience) + ", and goes back to the queue");
+    end_unborn(id, core::Killed{}, support::wall_now());
+  }
+}
+
 std::optional<core::Time> CommandExecutor::next_deadline() const {
   if (!not_started_.empty()) return core::Time{};
-  std::optional<core::Time> deadline;
+  std::optional<core::Time> deadline = starter_.next_deadline();
+  const auto note = [&](core::Time time) { deadline = std::min(deadline.value_or(time), time); };
   for (const auto& [id, attempt] : attempts_)
-    if (!attempt.is_exited && attempt.signal_at)
-      deadline = std::min(deadline.value_or(*attempt.signal_at), *attempt.signal_at);
+    if (!attempt.is_exited() && attempt.signal_at) note(*attempt.signal_at);
+  for (const core::AttemptId id : starting_) note(attempts_.at(id).started + kStartPatience);
   return deadline;
 }
 
 void CommandExecutor::poll(core::Time now, std::size_t output_budget, AttemptHandler& handler) {
-  for (core::AttemptResult& result : std::exchange(not_started_, {})) handler.on_ended(std::move(result));
   collect_events();
+  take_births(now);
   if (has_child_signal_) reap(now);
+  give_up_slow_starts(now);
   send_due_signals(now);
+  for (core::AttemptResult& result : std::exchange(not_started_, {})) handler.on_ended(std::move(result));
   read_streams(output_budget, handler);
+}
+
+std::vector<std::string> CommandExecutor::take_remarks(core::Time now) {
+  for (std::string& remark : strays_.take_remarks()) remarks_.push_back(std::move(remark));
+  const std::string obstacle = starter_.obstacle();
+  if (!obstacle.empty() && (!obstacle_told_ || now - *obstacle_told_ >= kObstacleInterval)) {
+    obstacle_told_ = now;
+    remarks_.push_back("cannot start commands for now (" + obstacle + "): " + std::to_string(starting_.size()) +
+                       " wait, " + std::to_string(attempts_.size() - starting_.size()) + " run");
+  }
+  return std::exchange(remarks_, {});
 }
 
 void CommandExecutor::collect_events() {
@@ -245,35 +280,57 @@ void CommandExecutor::collect_events() {
       has_child_signal_ = true;
       continue;
     }
+    if (data == kBirths) continue;  // taken in any case
     const auto found = attempts_.lower_bound({core::TaskId(data >> 1U), 0});
     if (found != attempts_.end() && found->first.task.value == data >> 1U)
       found->second.streams[data & 1U].is_ready = true;
   }
 }
 
-/// Signals of several children may have become one: takes all that have exited.
+/// Signals of several children may have become one: takes all that have exited, orphans too.
 void CommandExecutor::reap(core::Time now) {
   has_child_signal_ = false;
   while (true) {
     siginfo_t info{};
     if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0) return;
-    const auto found = by_pid_.find(info.si_pid);
-    if (found != by_pid_.end()) {
-      ::kill(-info.si_pid, SIGKILL);
-      guardian_.release(attempts_.at(found->second).slot);
+    const pid_t pid = info.si_pid;
+    Attempt* const attempt = attempt_with(pid);
+    if (attempt != nullptr) {
+      ::kill(-pid, SIGKILL);
+      // The next try of its start may have another number by now.
+      pid_t announced = pid;
+      guardian_.group(attempt->slot).compare_exchange_strong(announced, 0);
     }
     rusage usage{};
     int status = 0;
-    ::wait4(info.si_pid, &status, 0, &usage);
-    if (found == by_pid_.end()) continue;
-    Attempt& attempt = attempts_.at(found->second);
-    by_pid_.erase(found);
-    attempt.is_exited = true;
-    attempt.exited = now;
-    attempt.wait_status = status;
-    attempt.cpu_time = to_duration(usage.ru_utime) + to_duration(usage.ru_stime);
-    attempt.max_rss_kib = static_cast<std::uint64_t>(usage.ru_maxrss);
+    ::wait4(pid, &status, 0, &usage);
+    if (attempt == nullptr) continue;
+    on_exit(*attempt, {pid, now, status, to_duration(usage.ru_utime) + to_duration(usage.ru_stime),
+                       static_cast<std::uint64_t>(usage.ru_maxrss)});
   }
+}
+
+/// That executes this process, or is said to by the process itself.
+CommandExecutor::Attempt* CommandExecutor::attempt_with(pid_t pid) {
+  if (const auto known = by_pid_.find(pid); known != by_pid_.end()) return &attempts_.at(known->second);
+  for (const core::AttemptId id : starting_)
+    if (Attempt& attempt = attempts_.at(id); guardian_.group(attempt.slot).load() == pid) return &attempt;
+  return nullptr;
+}
+
+/// Of one that is still to be started, nobody knows yet whether it executed anything.
+void CommandExecutor::on_exit(Attempt& attempt, const Exit& exit) {
+  attempt.exit = exit;
+  if (by_pid_.erase(exit.pid) == 0) return;
+  on_end(attempt);
+}
+
+/// Its process has ended: so does what that has left behind.
+void CommandExecutor::on_end(Attempt& attempt) {
+  for (const ProcessId& outsider : attempt.outsiders)
+    if (identify(outsider.pid) == outsider) ::kill(outsider.pid, SIGKILL);
+  guardian_.release(attempt.slot);
+  strays_.end(attempt.id);
 }
 
 /// Everyone gets a turn of one read before anyone gets another.
@@ -282,9 +339,10 @@ void CommandExecutor::read_streams(std::size_t budget, AttemptHandler& handler) 
     Attempt& attempt = it->second;
     for (const core::Stream stream : {core::Stream::out, core::Stream::err}) {
       const OutputStream& output = attempt.streams[index_of(stream)];
-      if (output.fd && (output.is_ready || attempt.is_exited)) budget -= read_stream(attempt, stream, budget, handler);
+      if (output.fd && (output.is_ready || attempt.is_exited()))
+        budget -= read_stream(attempt, stream, budget, handler);
     }
-    if (attempt.is_exited && is_drained(attempt)) {
+    if (attempt.is_exited() && is_drained(attempt)) {
       core::AttemptResult result = result_of(attempt);
       it = attempts_.erase(it);
       handler.on_ended(std::move(result));
@@ -323,11 +381,11 @@ core::AttemptResult CommandExecutor::result_of(const Attempt& attempt) {
   result.attempt = attempt.id;
   result.outcome = outcome_of(attempt);
   result.started_at = attempt.started_wall;
-  result.runtime = std::max(attempt.exited - attempt.started, core::Duration::zero());
+  result.runtime = std::max(attempt.exit->at - attempt.started, core::Duration::zero());
   result.stdout_bytes = attempt.streams[index_of(core::Stream::out)].num_bytes;
   result.stderr_bytes = attempt.streams[index_of(core::Stream::err)].num_bytes;
-  result.cpu_time = attempt.cpu_time;
-  result.max_rss_kib = attempt.max_rss_kib;
+  result.cpu_time = attempt.exit->cpu_time;
+  result.max_rss_kib = attempt.exit->max_rss_kib;
   result.stderr_tail = attempt.stderr_tail.line();
   return result;
 }
@@ -335,7 +393,7 @@ core::AttemptResult CommandExecutor::result_of(const Attempt& attempt) {
 /// What drover did comes before what the process made of it: one that exits 0 on TERM after its time
 /// limit has timed out all the same.
 core::Outcome CommandExecutor::outcome_of(const Attempt& attempt) {
-  const int signal = WIFSIGNALED(attempt.wait_status) ? WTERMSIG(attempt.wait_status) : 0;
+  const int signal = WIFSIGNALED(attempt.exit->wait_status) ? WTERMSIG(attempt.exit->wait_status) : 0;
   switch (attempt.ended_by) {
     case EndedBy::request:
       return core::Killed{};
@@ -345,7 +403,7 @@ core::Outcome CommandExecutor::outcome_of(const Attempt& attempt) {
       break;
   }
   if (signal != 0) return core::Signaled{signal};
-  return core::Exited{WEXITSTATUS(attempt.wait_status)};
+  return core::Exited{WEXITSTATUS(attempt.exit->wait_status)};
 }
 
 }  // namespace drover::exec

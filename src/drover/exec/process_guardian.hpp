@@ -2,15 +2,18 @@
 //
 // The kernel ends a command's own process with its worker (PR_SET_PDEATHSIG), but not what that
 // process started: the members of a pipeline would run on. The guardian is a small process that
-// knows the process groups of all commands from memory it shares with the worker, and kills them when
-// the worker is gone, however it went.
+// knows all attempts and their process groups from memory it shares with the worker, and kills them when
+// the worker is gone, however it went: the groups, and what has left them but bears their attempt's mark.
 #pragma once
 
 #include <sys/types.h>
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
+#include <string_view>
 
+#include "drover/core/ids.hpp"
 #include "drover/support/unique_fd.hpp"
 
 namespace drover::exec {
@@ -25,16 +28,29 @@ class ProcessGuardian {
   ProcessGuardian(const ProcessGuardian&) = delete;
   ProcessGuardian& operator=(const ProcessGuardian&) = delete;
 
-  /// The group that executes on a slot. To be released before its leader is reaped: as long as a
-  /// listed leader is unreaped its number is not given to others; should the worker die, a listed
-  /// group could only be another's if its number were reused within the moment that follows.
-  void watch(std::size_t slot, pid_t group) { groups_[slot - 1].store(group, std::memory_order_relaxed); }
-  void release(std::size_t slot) { groups_[slot - 1].store(0, std::memory_order_relaxed); }
+  /// The run whose attempts these are, once it is known: the directory that they see.
+  void set_run(std::string_view run_dir);
+
+  /// An attempt is to execute on a slot.
+  void watch(std::size_t slot, core::AttemptId attempt);
+
+  /// Where its process says its number, which is that of its group, as soon as there is one. To be released before the
+  /// process is reaped: as long as a listed leader is unreaped its number is not given to others; should the worker
+  /// die, a listed group could only be another's if its number were reused within the moment that follows.
+  [[nodiscard]] std::atomic<pid_t>& group(std::size_t slot);
+  void release(std::size_t slot);
 
  private:
+  struct Run;
+  struct Watched;
+
+  [[noreturn]] void guard(int alive_fd) const;
+  [[nodiscard]] std::size_t size() const;
+
   std::size_t num_slots_;
-  std::atomic<pid_t>* groups_;  ///< shared memory
-  support::UniqueFd alive_;     ///< the guardian sees the end of the pipe when this is closed
+  Run* run_ = nullptr;  ///< in shared memory, and behind it the slots
+  Watched* watched_ = nullptr;
+  support::UniqueFd alive_;  ///< the guardian sees the end of the pipe when this is closed
   pid_t guardian_ = -1;
 };
 

@@ -3,7 +3,10 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <csignal>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,7 +22,7 @@ struct ExecCandidate {
 
 struct SpawnRequest {
   /// Tried in order: the next one only if the one before cannot be executed for a reason that
-  /// another program may not meet (not: too long).
+  /// another program may not meet (not: too long, or what the host lacks).
   std::vector<ExecCandidate> candidates;
   char* const* envp = nullptr;
   const char* workdir = nullptr;  ///< null: this process's
@@ -28,6 +31,14 @@ struct SpawnRequest {
   int stderr_fd = -1;            ///< the same
   bool has_own_session = false;  ///< beside a group of its own
   int death_signal = SIGKILL;    ///< what it gets when the thread that called spawn() ends
+  /// Where the process says its number before it executes anything; null: nowhere.
+  std::atomic<pid_t>* announce = nullptr;
+  /// Signals that this process ignores, and the new one is not to.
+  std::vector<int> ignored_signals;
+  /// Descriptors that have to be left to this process.
+  int num_spare_descriptors = 0;
+  /// The soft limit of its descriptors; none: this process's.
+  std::optional<std::uint64_t> open_files;
 };
 
 struct Spawned {
@@ -35,11 +46,19 @@ struct Spawned {
   support::UniqueFd stdout_fd;  ///< read end, non-blocking; none when the request had one
   support::UniqueFd stderr_fd;  ///< the same
   int errno_value = 0;          ///< why it was not started
-  std::string failed_call;      ///< "pipe", "vfork", "chdir", "exec"
+  std::string failed_call;      ///< "pipe", "fork", "chdir", "exec"
 };
 
-/// Starts it. The child has default signal dispositions and an empty signal mask, and gets
-/// `death_signal` when the thread that called this ends. Reports failure in its result.
+/// Starts it. The child has default signal dispositions, an empty signal mask and no descriptor but the
+/// standard ones, and gets `death_signal` when the thread that called this ends. Reports failure in its result; the
+/// process of one that was not started remains to be reaped if it announced its number. Any thread may call it.
 [[nodiscard]] Spawned spawn(const SpawnRequest& request);
+
+/// Whether a start failed for what the host lacks (descriptors, processes, memory) or its file system did: that may
+/// pass, and says nothing about the command.
+[[nodiscard]] bool is_fault_of_host(int errno_value);
+
+/// The signals that this process ignores.
+[[nodiscard]] std::vector<int> ignored_signals();
 
 }  // namespace drover::exec

@@ -18,6 +18,7 @@
 #include <cstring>
 #include <map>
 
+#include "drover/exec/process_tree.hpp"
 #include "drover/support/error.hpp"
 #include "drover/support/printed.hpp"
 
@@ -97,7 +98,7 @@ class Nursery {
       if (polled[1].revents != 0) reap();
       if (polled[0].revents != 0 && !obey()) break;
     }
-    for (const auto& [pid, number] : numbers_) ::kill(-pid, SIGKILL);
+    for (const auto& [pid, number] : numbers_) kill_all(pid);
   }
 
  private:
@@ -109,9 +110,15 @@ class Nursery {
       start(order.number, std::move(fd));
     } else {
       for (const auto& [pid, number] : numbers_)
-        if (number == order.number) ::kill(-pid, SIGKILL);
+        if (number == order.number) kill_all(pid);
     }
     return true;
+  }
+
+  /// The process, its group, and what it has started outside of that.
+  static void kill_all(pid_t pid) {
+    for (const pid_t process : descendants_of(pid)) ::kill(process, SIGKILL);
+    ::kill(-pid, SIGKILL);
   }
 
   void start(std::uint64_t number, support::UniqueFd fd) {

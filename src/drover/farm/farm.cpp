@@ -14,6 +14,7 @@
 #include "drover/core/outcome.hpp"
 #include "drover/exec/function_executor.hpp"
 #include "drover/farm/chunk.hpp"
+#include "drover/support/duration.hpp"
 #include "drover/support/thrown.hpp"
 #include "drover/transport/mpi_session.hpp"
 
@@ -181,7 +182,7 @@ runtime::CallPtr Submitter::submit_bytes(const std::string& name, std::string ar
   spec.priority = options.priority.value_or(priority_);
   spec.depth = depth_;
   spec.maker = maker_;
-  spec.timeout = options.timeout;
+  spec.timeout = support::bounded(options.timeout);
   std::vector<runtime::CallPtr> after;
   for (const AnyFuture& future : options.after) after.push_back(future.call());
   if (runtime::CallPtr call = board_->try_submit(spec, after, tally_)) return call;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "drover/core/limits.hpp"
+#include "drover/support/duration.hpp"
 #include "drover/support/error.hpp"
 #include "drover/support/thrown.hpp"
 
@@ -67,7 +68,7 @@ CallPtr CallBoard::add(core::TaskSpec spec, CallTallyPtr tally) {
 bool CallBoard::wait_until_taken(const CallTally& tally, std::optional<core::Duration> limit) {
   std::unique_lock lock(mutex_);
   const auto is_taken = [&] { return is_closed_ || tally.num_to_take == 0; };
-  if (limit) return taken_.wait_for(lock, *limit, is_taken);
+  if (limit) return taken_.wait_for(lock, support::bounded(*limit), is_taken);
   taken_.wait(lock, is_taken);
   return true;
 }
@@ -213,7 +214,7 @@ void CallBoard::wait_all(const CallTallyPtr& tally) {
 bool CallBoard::wait_for(const CallPtr& call, core::Duration limit) {
   std::unique_lock lock(mutex_);
   const auto is_over = [&] { return call->state == Call::State::ended || has_thrown(call->tally); };
-  const bool came = ended_.wait_for(lock, limit, is_over);
+  const bool came = ended_.wait_for(lock, support::bounded(limit), is_over);
   rethrow(call->tally);
   return came;
 }

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "drover/exec/launcher_variables.hpp"
+
 namespace drover::runtime {
 
 namespace {
@@ -123,23 +125,7 @@ MpirunCommand mpirun_command(const GroupLaunch& launch) {
 }
 
 const std::vector<std::string>& launcher_variables() {
-  static const std::vector<std::string> beginnings{"PMIX_",
-                                                   "PRTE_",
-                                                   "OMPI_COMM_",
-                                                   "OMPI_APP_",
-                                                   "OMPI_NUM_APP",
-                                                   "OMPI_FIRST_RANKS",
-                                                   "OMPI_COMMAND",
-                                                   "OMPI_ARGV",
-                                                   "OMPI_FILE_LOCATION",
-                                                   "OMPI_UNIVERSE",
-                                                   "OMPI_MCA_ess",
-                                                   "OMPI_MCA_orte_",
-                                                   "OMPI_MCA_pmix",
-                                                   "OMPI_MCA_initial_wdir",
-                                                   "OMPI_MCA_shmem_RUNTIME",
-                                                   "OMPI_MCA_mpi_oversubscribe"};
-  return beginnings;
+  return exec::identity_prefixes();
 }
 
 }  // namespace drover::runtime

@@ -192,6 +192,11 @@ void MasterLoop::take(core::WorkerId from, const wire::Progress& progress) {
   for (Observer* observer : ports_.observers) observer->on_progress(progress, wall_now());
 }
 
+void MasterLoop::take(core::WorkerId from, const wire::Remark& remark) {
+  spdlog::warn("worker {}: {}", from.value, remark.text);
+  for (Observer* observer : ports_.observers) observer->on_remark(from, remark.text);
+}
+
 template <class Unexpected>
 void MasterLoop::take(core::WorkerId from, const Unexpected&) {
   handle(core::event::WorkerFailed{from, "sent a message that only a master sends"});
@@ -339,7 +344,7 @@ void MasterLoop::release(const std::vector<journal::Turn>& turns) {
 
 void MasterLoop::perform(const core::command::Welcome& command) {
   send(command.worker, wire::Welcome{command.worker, command.group, command.first_job_slot, options_.profile,
-                                     options_.heartbeat, options_.master_lease, options_.output_window,
+                                     options_.origin, options_.heartbeat, options_.master_lease, options_.output_window,
                                      options_.policy.max_worker_kills > 1 ? kMostAhead : 0});
 }
 

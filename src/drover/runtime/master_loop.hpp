@@ -35,6 +35,8 @@ struct MasterOptions {
   core::Snapshot start;
   core::Policy policy;
   core::ExecProfile profile;
+  /// What tasks are to see of the variables that launchers set too (exec/launcher_variables.hpp).
+  std::vector<std::string> origin;
   /// How often a worker says something at least, and the master to each worker.
   core::Duration heartbeat = std::chrono::seconds(1);
   /// How long a worker goes on without a word from the master.
@@ -107,6 +109,7 @@ class MasterLoop {
   void take(core::WorkerId from, const wire::Withdraw& withdraw);
   void take(core::WorkerId from, const wire::Fetch& fetch);
   void take(core::WorkerId from, const wire::Progress& progress);
+  void take(core::WorkerId from, const wire::Remark& remark);
   template <class Unexpected>
   void take(core::WorkerId from, const Unexpected& unexpected);
   void take_deaths(const std::vector<core::WorkerId>& ended);

@@ -7,6 +7,7 @@
 #include <csignal>
 #include <utility>
 
+#include "drover/exec/host_cores.hpp"
 #include "drover/runtime/clock.hpp"
 #include "drover/runtime/isolated_functions.hpp"
 #include "drover/runtime/process_watch.hpp"
@@ -81,11 +82,13 @@ void WorkerLoop::take(wire::Welcome& welcome) {
   first_job_slot_ = welcome.first_job_slot;
   output_window_ = welcome.output_window;
   profile_ = std::move(welcome.profile);
+  origin_ = std::move(welcome.origin);
   identity_ = exec::Identity{welcome.worker, welcome.group, options_.host};
   functions_ = make_function_runner();
   // A process is begun when its turn has come, not before.
   const std::uint32_t max_ahead = options_.zygote != nullptr ? 0 : welcome.max_ahead;
   machine_.emplace(core::WorkerPolicy{options_.num_slots, welcome.heartbeat, welcome.master_lease, max_ahead}, now_);
+  if (const std::string lack = exec::lack_of_cores(options_.num_slots); !lack.empty()) remark(lack);
 }
 
 std::unique_ptr<exec::FunctionRunner> WorkerLoop::make_function_runner() const {
@@ -180,7 +183,10 @@ void WorkerLoop::poll_attempts() {
   // A function has not ended before the tasks that it made have been taken here.
   if (outlet_ && machine_) was_active_ = outlet_->push() || was_active_;
   // Not the time at which the turn began: attempts may have started since.
-  if (executor_) executor_->poll(now(), budget, *this);
+  if (executor_) {
+    executor_->poll(now(), budget, *this);
+    for (const std::string& text : executor_->take_remarks(now_)) remark(text);
+  }
   if (functions_) functions_->poll(now(), *this);
   for (core::AttemptResult& result : departure_.settle(now()))
     attempt_events_.emplace_back(core::worker_event::AttemptEnded{std::move(result)});
@@ -188,6 +194,11 @@ void WorkerLoop::poll_attempts() {
   was_active_ = true;
   if (outlet_) (void)outlet_->push();  // what they said last goes before their end
   handle(std::exchange(attempt_events_, {}));
+}
+
+void WorkerLoop::remark(const std::string& text) {
+  spdlog::info("{}", text);
+  send(wire::Remark{text});
 }
 
 /// Those that execute as the worker leaves its master in the lurch, or the master it.
@@ -242,7 +253,7 @@ void WorkerLoop::perform(core::worker_command::Report& command) {
 void WorkerLoop::perform(core::worker_command::Start& command) {
   switch (command.assignment.spec.kind) {
     case core::TaskKind::command:
-      if (!executor_) executor_ = std::make_unique<exec::CommandExecutor>(profile_, *identity_, guardian_);
+      if (!executor_) executor_ = std::make_unique<exec::CommandExecutor>(profile_, *identity_, origin_, guardian_);
       executor_->start(command.assignment.attempt, command.assignment.spec,
                        {command.slot, first_job_slot_ + command.slot - 1}, now());
       break;

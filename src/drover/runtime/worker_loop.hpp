@@ -85,6 +85,7 @@ class WorkerLoop final : private exec::AttemptHandler {
   [[nodiscard]] std::unique_ptr<exec::FunctionRunner> make_function_runner() const;
   void take_signals();
   void poll_attempts();
+  void remark(const std::string& text);
   void end_functions();
   void send_outputs();
   void send(const wire::Message& message);
@@ -106,6 +107,7 @@ class WorkerLoop final : private exec::AttemptHandler {
   // From Welcome on.
   std::optional<core::WorkerMachine> machine_;
   core::ExecProfile profile_;
+  std::vector<std::string> origin_;
   std::optional<exec::Identity> identity_;
   std::unique_ptr<exec::CommandExecutor> executor_;  ///< from the first command on: it reaps all children
   std::unique_ptr<exec::FunctionRunner> functions_;  ///< of a program that has some

@@ -18,7 +18,6 @@ struct Unit {
 };
 constexpr std::array<Unit, 7> kUnits{
     {{"ns", 1e-9}, {"us", 1e-6}, {"ms", 1e-3}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}}};
-constexpr double kLongestSeconds = 100.0 * 365 * 86400;
 
 [[noreturn]] void reject(std::string_view text) {
   throw UsageError("'" + std::string(text) +
@@ -49,7 +48,9 @@ std::chrono::nanoseconds parse_duration(std::string_view text) {
     if (unit.empty() && number.size() != text.size()) reject(text);
     seconds += value * (unit.empty() ? 1.0 : unit_seconds(unit, text));
   }
-  if (!(seconds <= kLongestSeconds)) reject(text);
+  if (!(seconds <= std::chrono::duration<double>(kLongestDuration).count()))
+    throw UsageError("'" + std::string(text) + "' is too long a duration; the longest is " +
+                     exact_duration(kLongestDuration));
   return std::chrono::nanoseconds(std::llround(seconds * 1e9));
 }
 

@@ -8,7 +8,7 @@
 namespace drover::wire {
 
 /// Raised whenever a message changes its form.
-inline constexpr std::uint16_t kProtocolVersion = 2;
+inline constexpr std::uint16_t kProtocolVersion = 3;
 
 struct Opened {
   std::uint16_t type = 0;

@@ -62,6 +62,7 @@ DROVER_PLAIN(drover::wire::Release)
 DROVER_PLAIN(drover::wire::SubmitAck)
 DROVER_PLAIN(drover::wire::Advanced)
 DROVER_PLAIN(drover::wire::Progress)
+DROVER_PLAIN(drover::wire::Remark)
 #undef DROVER_PLAIN
 
 namespace drover::wire {
@@ -168,7 +169,8 @@ template <class Archive>
 void serialize(Archive&, wire::Goodbye&, unsigned) {}
 template <class Archive>
 void serialize(Archive& ar, wire::Welcome& v, unsigned) {
-  ar& v.worker& v.group& v.first_job_slot& v.profile& v.heartbeat& v.master_lease& v.output_window& v.max_ahead;
+  ar& v.worker& v.group& v.first_job_slot& v.profile& v.origin& v.heartbeat& v.master_lease& v.output_window& v
+      .max_ahead;
 }
 template <class Archive>
 void serialize(Archive& ar, wire::Ticket& v, unsigned) {
@@ -235,6 +237,10 @@ void serialize(Archive& ar, wire::Piece& v, unsigned) {
 template <class Archive>
 void serialize(Archive& ar, wire::Progress& v, unsigned) {
   ar& v.attempt& v.fraction& v.text;
+}
+template <class Archive>
+void serialize(Archive& ar, wire::Remark& v, unsigned) {
+  ar& v.text;
 }
 template <class Archive>
 void serialize(Archive& ar, wire::Advanced& v, unsigned) {

@@ -86,6 +86,12 @@ struct Progress {
   friend bool operator==(const Progress&, const Progress&) = default;
 };
 
+/// Something about its host, or about what it executes, that people should know.
+struct Remark {
+  std::string text;
+  friend bool operator==(const Remark&, const Remark&) = default;
+};
+
 /// The last word of a worker that leaves.
 struct Goodbye {
   friend bool operator==(const Goodbye&, const Goodbye&) = default;
@@ -98,6 +104,8 @@ struct Welcome {
   core::GroupId group;
   std::uint32_t first_job_slot = 1;
   core::ExecProfile profile;
+  /// What the user, or the Slurm job, had of the variables that launchers set too (exec/launcher_variables.hpp).
+  std::vector<std::string> origin;
   core::Duration heartbeat{};
   core::Duration master_lease{};
   /// Bytes of output that a worker may have sent beyond those acknowledged.
@@ -215,7 +223,7 @@ struct Call {
 };
 
 using Message = std::variant<Hello, Report, Goodbye, Welcome, Ticket, Recall, Kill, Drain, OutputAck, Ping, Submit,
-                             Withdraw, Settled, Call, Fetch, Piece, Release, SubmitAck, Progress, Advanced>;
+                             Withdraw, Settled, Call, Fetch, Piece, Release, SubmitAck, Progress, Advanced, Remark>;
 
 /// The message in an envelope, ready to be sent.
 [[nodiscard]] std::string encode(const Message& message);

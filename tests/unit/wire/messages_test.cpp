@@ -37,8 +37,14 @@ std::vector<wire::Message> samples() {
                     ended_with(attempt, core::Exited{3}), ended_with(attempt, core::Threw{"a::b", "why"})},
                    {}},
       wire::Goodbye{},
-      wire::Welcome{core::WorkerId(3), core::GroupId(1), 17,
-                    core::ExecProfile{"/bin/bash", "/tmp", {"A=b c", "D="}, 5s, 1s, "id", "/run"}, 1s, 10s, 1 << 20},
+      wire::Welcome{core::WorkerId(3),
+                    core::GroupId(1),
+                    17,
+                    core::ExecProfile{"/bin/bash", "/tmp", {"A=b c", "D="}, 5s, 1s, "id", "/run"},
+                    {"OMPI_CC=gcc"},
+                    1s,
+                    10s,
+                    1 << 20},
       wire::Ticket{
           {{attempt,
             core::TaskSpec{core::TaskKind::command, "echo \xff {%}", {8, 9}, "tag", 200, 3, core::TaskId(6), 5s},
@@ -59,6 +65,7 @@ std::vector<wire::Message> samples() {
       wire::SubmitAck{4096},
       wire::Advanced{7, 0.5, "half"},
       wire::Progress{attempt, 0.25, "a quarter"},
+      wire::Remark{"a core is missing"},
       wire::Release{{wire::ValueId(3), wire::ValueId(4)}},
   };
 }
