@@ -76,7 +76,7 @@ TEST_CASE("half an output is known again in the file that it was written to, and
   drover::test::write_file(base / "err", "e");
   const auto end_of = [](const std::filesystem::path& path, int flags) {
     const drover::support::UniqueFd fd(::open(path.c_str(), O_WRONLY | flags));
-    return stream_end(fd.get());
+    return drover::cli::stream_end(fd.get());
   };
   const StreamEnd out = end_of(base / "out", O_APPEND);
   const StreamEnd err = end_of(base / "err", O_APPEND);
@@ -91,18 +91,19 @@ TEST_CASE("half an output is known again in the file that it was written to, and
   }
   const PrintedPlace there = read_printed(base / "printed").value();
   CHECK(there.ends == StreamEnds{out, err});
-  CHECK(bytes_still_there(there, {out, err}) == StreamBytes{6, 1});
-  CHECK(bytes_still_there(there, {out, none}) == StreamBytes{6, 0});
-  CHECK(bytes_still_there(there, {err, out}) == StreamBytes{0, 0});
+  CHECK(bytes_still_there(there, StreamEnds{out, err}) == StreamBytes{6, 1});
+  CHECK(bytes_still_there(there, StreamEnds{out, none}) == StreamBytes{6, 0});
+  CHECK(bytes_still_there(there, StreamEnds{err, out}) == StreamBytes{0, 0});
   drover::test::append_file(base / "out", "and more");
-  CHECK(bytes_still_there(there, {end_of(base / "out", O_APPEND), err}) == StreamBytes{0, 1});
-  CHECK(bytes_still_there(place(10, 6, 1), {none, none}) == StreamBytes{0, 0});
+  const StreamEnds grown{end_of(base / "out", O_APPEND), err};
+  CHECK(bytes_still_there(there, grown) == StreamBytes{0, 1});
+  CHECK(bytes_still_there(place(10, 6, 1), StreamEnds{none, none}) == StreamBytes{0, 0});
 
   // Both went to one file, where the first has the bytes of both.
   PrintedPlace one = place(10, 7);
   one.ends = {out, out};
-  CHECK(bytes_still_there(one, {out, out}) == StreamBytes{7, 0});
-  CHECK(bytes_still_there(one, {out, err}) == StreamBytes{0, 0});
+  CHECK(bytes_still_there(one, StreamEnds{out, out}) == StreamBytes{7, 0});
+  CHECK(bytes_still_there(one, StreamEnds{out, err}) == StreamBytes{0, 0});
 }
 
 TEST_CASE("a mark of a session that printed nothing is one, and names no place") {
