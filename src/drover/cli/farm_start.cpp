@@ -183,7 +183,7 @@ runtime::MpirunCommand FarmStart::command(const std::vector<std::string>& args, 
   if (!launch.is_open_mpi_5 && !others.empty())
     launch.args = with_option(invocation_, launch.args, kOtherHostsOption, control::format_host_slots(others));
   append_offered(launch.hosts, has_slots ? args : with_option(invocation_, args, "--slots", options_.num_slots));
-  if (allocation_ && !options_.quiet) say_what_is_taken(hosts);
+  if (allocation_ && !options_.is_silent()) say_what_is_taken(hosts);
   return runtime::mpirun_command(launch);
 }
 

@@ -231,7 +231,7 @@ Batch::Batch(const RunInvocation& invocation, runtime::SupervisorLink* superviso
       signals_(signals),
       open_run_(run),
       run_(run.directory),
-      line_(options_.no_progress || options_.quiet ? -1 : STDERR_FILENO),
+      line_(options_.no_progress || options_.is_silent() ? -1 : STDERR_FILENO),
       store_(open_output_store(options_, run_)),
       printing_(options_, run, store_, line_),
       recruiter_(recruiter_options(options_, invocation_.program)),
@@ -242,7 +242,7 @@ Batch::Batch(const RunInvocation& invocation, runtime::SupervisorLink* superviso
       results_(store_, printing_.printer(), desk_, functions_.get()),
       progress_(line_, started_, run.journal->start().is_input_ended),
       summary_(started_),
-      notices_(line_, options_.quiet, support::format_duration(options_.worker_wait)),
+      notices_(line_, options_.is_silent(), support::format_duration(options_.worker_wait)),
       json_(printing_.printer()),
       place_watch_(*run.journal, store_, [this](const std::string& text) { notices_.say(text); }) {
   log_to(run_.path() / "drover.log", options_.log_level);
@@ -345,7 +345,7 @@ void Batch::print_summary(const runtime::RunEnd& end) {
   const std::uint64_t num_abandoned = functions_ ? functions_->num_abandoned() : 0;
   // A program has its failures as exceptions.
   const bool is_news = num_abandoned > 0 || (invocation_.program == nullptr && end.counts.unsuccessful() > 0);
-  if (options_.quiet && !is_news && !end.has_work_left()) return;
+  if (options_.is_silent() && !is_news && !end.has_work_left()) return;
   const auto command = [this](const std::string& option) {
     return resume_command(option, run_.path(), supervisor_ == nullptr, invocation_.program);
   };
@@ -451,7 +451,8 @@ int lead(const RunInvocation& invocation) {
         dismiss_world(transport, opening.first_worker, mpi->size());
       } else {
         Batch batch(invocation, link ? &*link : nullptr, *opening.run, *mpi, transport, signals);
-        if (!link && !invocation.options.quiet) std::fputs(launch_notes(invocation, mpi->size() - 1).c_str(), stderr);
+        if (!link && !invocation.options.is_silent())
+          std::fputs(launch_notes(invocation, mpi->size() - 1).c_str(), stderr);
         status = batch.run();
         is_tainted = batch.is_mpi_tainted();
         rollover_reason = batch.rollover_reason();

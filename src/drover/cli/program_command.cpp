@@ -14,7 +14,7 @@ namespace drover::cli {
 ProgramArguments parse_program_arguments(const std::vector<std::string>& args) {
   ProgramArguments parsed;
   RunOptions& options = parsed.invocation.options;
-  options.quiet = true;  // the terminal is the program's
+  options.is_terminal_anothers = true;
   CLI::App app;
   app.set_help_flag();
   app.allow_extras();

@@ -1,5 +1,10 @@
 #include "drover/cli/results.hpp"
 
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <string>
+
 #include "drover/support/error.hpp"
 
 namespace drover::cli {
@@ -8,6 +13,17 @@ void Results::take_output(core::AttemptId attempt, std::string_view tag, core::S
                           std::span<const char> bytes) {
   store_.append(attempt, stream, bytes);
   printer_.chunk(attempt, tag, stream, bytes);
+}
+
+void Results::take_words(core::WorkerId worker, core::Stream stream, std::span<const char> bytes) {
+  const std::string who = "worker " + std::to_string(worker.value);
+  std::string_view rest(bytes.data(), bytes.size());
+  while (!rest.empty()) {
+    const std::size_t length = std::min(rest.find('\n'), rest.size());
+    spdlog::info("{} printed: {}", who, rest.substr(0, length));
+    rest.remove_prefix(std::min(length + 1, rest.size()));
+  }
+  printer_.words(who, stream, bytes);
 }
 
 void Results::keep_outputs(std::span<const core::AttemptId> attempts) {

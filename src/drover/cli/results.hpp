@@ -20,6 +20,7 @@ class Results final : public runtime::ResultSink {
 
   void take_output(core::AttemptId attempt, std::string_view tag, core::Stream stream,
                    std::span<const char> bytes) override;
+  void take_words(core::WorkerId worker, core::Stream stream, std::span<const char> bytes) override;
   void keep_outputs(std::span<const core::AttemptId> attempts) override;
   void deliver(const core::command::Deliver& delivery) override;
   void discard_output(core::AttemptId attempt) override;

@@ -82,6 +82,7 @@ struct RunOptions {
   bool tag = false;
   bool line_buffer = false;
   bool quiet = false;
+  bool is_terminal_anothers = false;  ///< a program's own: of drover it sees only the outputs of its tasks
   bool json = false;
   bool no_progress = false;
   std::string output_dir;
@@ -103,6 +104,8 @@ struct RunOptions {
   bool is_rollover = false;    ///< standard output is what the session before had
   std::string joblog_import;
 
+  /// Nothing is said of how the run goes, and of its end only what is news.
+  [[nodiscard]] bool is_silent() const { return quiet || is_terminal_anothers; }
   [[nodiscard]] bool submits_jobs() const { return auto_alloc || auto_alloc_dry_run; }
   [[nodiscard]] bool is_resume() const { return !resume.empty() || !resume_failed.empty(); }
   [[nodiscard]] const std::string& resumed_dir() const { return resume.empty() ? resume_failed : resume; }

@@ -1,7 +1,9 @@
 #include "drover/cli/worker_rank.hpp"
 
+#include <fcntl.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
@@ -14,6 +16,7 @@
 #include "drover/cli/version.hpp"
 #include "drover/exec/command_executor.hpp"
 #include "drover/exec/host_cores.hpp"
+#include "drover/exec/output_capture.hpp"
 #include "drover/exec/process_guardian.hpp"
 #include "drover/exec/zygote.hpp"
 #include "drover/runtime/isolated_call.hpp"
@@ -52,6 +55,13 @@ std::unique_ptr<exec::Zygote> make_zygote(const Program* program, std::optional<
   return std::make_unique<exec::Zygote>(exec::Zygote::Plan{program->prepare, serve});
 }
 
+/// Where stderr is now, whatever functions print there later. For any thread.
+spdlog::sink_ptr make_log_sink() {
+  using Sink = spdlog::sinks::stdout_sink_base<spdlog::details::console_mutex>;
+  std::FILE* file = ::fdopen(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1), "w");
+  return std::make_shared<Sink>(file != nullptr ? file : stderr);
+}
+
 int work(std::uint32_t num_slots, const Program* program, std::optional<exec::Isolation> isolation) {
   exec::unbind_from_launcher();                                                  // and all that is started from here
   const std::unique_ptr<exec::Zygote> zygote = make_zygote(program, isolation);  // while all is small and clean
@@ -66,11 +76,16 @@ int work(std::uint32_t num_slots, const Program* program, std::optional<exec::Is
   bool has_left_threads = false;
   {
     const std::unique_ptr<transport::MpiTransport> transport = connect_to_master(*mpi);
-    runtime::WorkerLoop loop(
-        {mpi->host(), num_slots, version(), program != nullptr ? program->functions : nullptr, zygote.get()},
-        *transport, guardian, signals, program != nullptr ? &program->calls : nullptr);
+    // Not before: what MPI says of its start is for whoever started it.
+    std::unique_ptr<exec::OutputCapture> capture;
+    if (program != nullptr && zygote == nullptr) capture = std::make_unique<exec::OutputCapture>();
+    runtime::WorkerLoop loop({mpi->host(), num_slots, version(), program != nullptr ? program->functions : nullptr,
+                              zygote.get(), capture.get()},
+                             *transport, guardian, signals, program != nullptr ? &program->calls : nullptr);
     end = loop.run();
     has_left_threads = loop.has_left_threads();
+    if (capture) capture->stop();
+    if (has_left_threads) (void)capture.release();  // they may still print
   }
   if (end == runtime::WorkerEnd::abandoned) leave_without_mpi(kInternalFailure);
   finalize_mpi(std::move(mpi), 0);
@@ -81,8 +96,7 @@ int work(std::uint32_t num_slots, const Program* program, std::optional<exec::Is
 }  // namespace
 
 int run_worker_rank(std::uint32_t num_slots, const Program* program, std::optional<exec::Isolation> isolation) {
-  spdlog::set_default_logger(
-      std::make_shared<spdlog::logger>("drover", std::make_shared<spdlog::sinks::stderr_sink_st>()));
+  spdlog::set_default_logger(std::make_shared<spdlog::logger>("drover", make_log_sink()));
   spdlog::set_level(log_level_of_environment(spdlog::level::warn));
   try {
     return work(num_slots, program, isolation);

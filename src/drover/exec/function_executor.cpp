@@ -47,6 +47,7 @@ struct FunctionExecutor::Job {
 struct FunctionExecutor::Pool : std::enable_shared_from_this<Pool> {
   std::shared_ptr<const FunctionTable> functions;
   Identity identity;
+  OutputCapture* capture = nullptr;
   support::UniqueFd event;
 
   std::mutex mutex;
@@ -79,8 +80,9 @@ struct FunctionExecutor::Pool : std::enable_shared_from_this<Pool> {
 };
 
 FunctionExecutor::FunctionExecutor(std::shared_ptr<const FunctionTable> functions, const core::ExecProfile& profile,
-                                   Identity identity, Slots slots)
-    : timeout_(profile.timeout), kill_after_(profile.kill_after), pool_(std::make_shared<Pool>()) {
+                                   Identity identity, Slots slots, OutputCapture* capture)
+    : timeout_(profile.timeout), kill_after_(profile.kill_after), pool_(std::make_shared<Pool>()), capture_(capture) {
+  pool_->capture = capture;
   pool_->functions = std::move(functions);
   pool_->identity = std::move(identity);
   pool_->num_slots = slots.num;
@@ -95,6 +97,7 @@ FunctionExecutor::~FunctionExecutor() {
 }
 
 bool FunctionExecutor::shut_down(core::Duration limit) {
+  if (capture_ != nullptr) capture_->stop_waiting();
   std::unique_lock lock(pool_->mutex);
   pool_->is_over = true;
   pool_->waiting.clear();
@@ -109,11 +112,17 @@ int FunctionExecutor::fd() const {
   return pool_->event.get();
 }
 
+int FunctionExecutor::output_fd() const {
+  return capture_ != nullptr ? capture_->fd() : -1;
+}
+
 // --- on the threads of the pool ---------------------------------------------------------------
 
 void FunctionExecutor::execute(const Pool& pool, Job& job) {
+  if (pool.capture != nullptr) pool.capture->begin(job.assignment.attempt);
   core::AttemptResult result =
       call_function(*pool.functions, job.assignment, job.placement, pool.identity, job.is_cancelled);
+  if (pool.capture != nullptr) pool.capture->end(job.assignment.attempt).tell(result);
   if (!job.is_settled.exchange(true)) job.result = std::move(result);
 }
 
@@ -198,6 +207,7 @@ FunctionExecutor::WaitScope::WaitScope() {
   const auto& [pool, job, on_wait] = current();
   if (on_wait) on_wait(true);
   if (!job) return;
+  if (pool->capture != nullptr) pool->capture->set_waiting(job->assignment.attempt, true);
   const std::lock_guard lock(pool->mutex);
   ++pool->num_waits;
   pool->release(*job);
@@ -209,6 +219,7 @@ FunctionExecutor::WaitScope::~WaitScope() {
   const auto& [pool, job, on_wait] = current();
   if (on_wait) on_wait(false);
   if (!job) return;
+  if (pool->capture != nullptr) pool->capture->set_waiting(job->assignment.attempt, false);
   const std::lock_guard lock(pool->mutex);
   --pool->num_waits;
   pool->resume(*job);
@@ -251,31 +262,56 @@ std::optional<core::Time> FunctionExecutor::next_deadline() const {
   return deadline;
 }
 
-void FunctionExecutor::poll(core::Time now, AttemptHandler& handler) {
+void FunctionExecutor::poll(core::Time now, std::size_t output_budget, AttemptHandler& handler) {
   std::uint64_t count = 0;
   (void)!::read(pool_->event.get(), &count, sizeof count);
+  take_news(handler);
+  end_overdue(now);
+  if (capture_ != nullptr) capture_->take(output_budget, handler);
+  hand_over_ended(handler);
+}
+
+void FunctionExecutor::take_news(AttemptHandler& handler) {
+  std::vector<Pool::News> news;
   {
-    std::vector<Pool::News> news;
-    {
-      const std::lock_guard lock(pool_->mutex);
-      news.swap(pool_->news);
-      pool_->is_called = false;
-    }
-    for (const auto& [job, change] : news) {
-      const auto found = attempts_.find(job->assignment.attempt);
-      if (found == attempts_.end()) continue;  // left behind, and back after all
-      if (change != Change::ended) {
-        handler.on_waiting(found->first, change == Change::waits);
-        continue;
-      }
-      core::AttemptResult result = std::move(job->result);
-      if (found->second.ended_by != EndedBy::nobody) result.value.clear();
-      if (found->second.ended_by == EndedBy::timeout) result.outcome = core::TimedOut{0};
-      if (found->second.ended_by == EndedBy::request) result.outcome = core::Killed{};
-      attempts_.erase(found);
-      handler.on_ended(std::move(result));
-    }
+    const std::lock_guard lock(pool_->mutex);
+    news.swap(pool_->news);
+    pool_->is_called = false;
   }
+  for (const auto& [job, change] : news) {
+    const auto found = attempts_.find(job->assignment.attempt);
+    if (found == attempts_.end()) continue;  // left behind, and back after all
+    if (change != Change::ended) {
+      handler.on_waiting(found->first, change == Change::waits);
+      continue;
+    }
+    core::AttemptResult result = std::move(job->result);
+    if (found->second.ended_by != EndedBy::nobody) result.value.clear();
+    if (found->second.ended_by == EndedBy::timeout) result.outcome = core::TimedOut{0};
+    if (found->second.ended_by == EndedBy::request) result.outcome = core::Killed{};
+    attempts_.erase(found);
+    ended_.push_back(std::move(result));
+  }
+}
+
+/// The output of an attempt comes before its end.
+void FunctionExecutor::hand_over_ended(AttemptHandler& handler) {
+  if (ended_.empty()) return;
+  std::vector<core::AttemptResult> held_back;
+  for (core::AttemptResult& result : std::exchange(ended_, {})) {
+    if (capture_ != nullptr && capture_->holds(result.attempt))
+      held_back.push_back(std::move(result));
+    else
+      handler.on_ended(std::move(result));
+  }
+  ended_ = std::move(held_back);
+}
+
+void FunctionExecutor::take_last_output(AttemptHandler& handler) {
+  if (capture_ != nullptr) capture_->take_rest(handler);
+}
+
+void FunctionExecutor::end_overdue(core::Time now) {
   std::vector<core::AttemptId> overdue;
   for (auto& [id, attempt] : attempts_) {
     if (attempt.step_at && attempt.ended_by == EndedBy::nobody) await_turn(attempt, now);
@@ -288,7 +324,7 @@ void FunctionExecutor::poll(core::Time now, AttemptHandler& handler) {
       overdue.push_back(id);
     }
   }
-  for (const core::AttemptId id : overdue) leave_behind(id, now, handler);
+  for (const core::AttemptId id : overdue) leave_behind(id, now);
 }
 
 /// The time limit counts from when the function began, if it had to wait for its turn.
@@ -298,7 +334,7 @@ void FunctionExecutor::await_turn(Attempt& attempt, core::Time now) {
   attempt.step_at = (begun == kNotBegun ? now : begun) + attempt.timeout;
 }
 
-void FunctionExecutor::leave_behind(core::AttemptId id, core::Time now, AttemptHandler& handler) {
+void FunctionExecutor::leave_behind(core::AttemptId id, core::Time now) {
   const auto found = attempts_.extract(id);
   const Attempt& attempt = found.mapped();
   if (attempt.job->is_settled.exchange(true)) {
@@ -312,6 +348,7 @@ void FunctionExecutor::leave_behind(core::AttemptId id, core::Time now, AttemptH
   result.started_at = support::wall_now() - std::chrono::floor<std::chrono::microseconds>(result.runtime).count();
   result.stderr_tail = "did not end when it was told to: its thread was left behind";
   result.outcome = attempt.ended_by == EndedBy::timeout ? core::Outcome(core::TimedOut{0}) : core::Killed{};
+  if (capture_ != nullptr) capture_->leave_behind(id).tell(result);
   ++num_left_behind_;
   {
     const std::lock_guard lock(pool_->mutex);
@@ -319,7 +356,7 @@ void FunctionExecutor::leave_behind(core::AttemptId id, core::Time now, AttemptH
     std::erase(pool_->waiting, attempt.job);
     pool_->call_thread();
   }
-  handler.on_ended(std::move(result));
+  ended_.push_back(std::move(result));
 }
 
 }  // namespace drover::exec

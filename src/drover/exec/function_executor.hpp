@@ -12,12 +12,14 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "drover/core/events.hpp"
 #include "drover/exec/attempt_handler.hpp"
 #include "drover/exec/environment.hpp"
 #include "drover/exec/function_runner.hpp"
 #include "drover/exec/function_table.hpp"
+#include "drover/exec/output_capture.hpp"
 
 namespace drover::exec {
 
@@ -44,19 +46,22 @@ class FunctionExecutor final : public FunctionRunner {
     std::uint32_t first_job_slot = 1;
   };
 
-  /// Of `profile`, only the times matter. Throws drover::Error.
+  /// Of `profile`, only the times matter. `capture` outlives it; null: what functions print goes where it goes. Throws
+  /// drover::Error.
   FunctionExecutor(std::shared_ptr<const FunctionTable> functions, const core::ExecProfile& profile, Identity identity,
-                   Slots slots);
+                   Slots slots, OutputCapture* capture = nullptr);
   /// Tells what still executes to stop and waits a while for it. See num_left_behind().
   ~FunctionExecutor() override;
   FunctionExecutor(const FunctionExecutor&) = delete;
   FunctionExecutor& operator=(const FunctionExecutor&) = delete;
 
   [[nodiscard]] int fd() const override;
+  [[nodiscard]] int output_fd() const override;
   void start(core::Assignment assignment, core::Time now) override;
   void stop(core::AttemptId attempt, core::Time now) override;
   [[nodiscard]] std::optional<core::Time> next_deadline() const override;
-  void poll(core::Time now, AttemptHandler& handler) override;
+  void poll(core::Time now, std::size_t output_budget, AttemptHandler& handler) override;
+  void take_last_output(AttemptHandler& handler) override;
   [[nodiscard]] bool shut_down(core::Duration limit) override;
 
   [[nodiscard]] std::size_t num_running() const { return attempts_.size(); }
@@ -88,12 +93,17 @@ class FunctionExecutor final : public FunctionRunner {
   static void serve(const std::shared_ptr<Pool>& pool);
   static void execute(const Pool& pool, Job& job);
   static void await_turn(Attempt& attempt, core::Time now);
-  void leave_behind(core::AttemptId id, core::Time now, AttemptHandler& handler);
+  void take_news(AttemptHandler& handler);
+  void end_overdue(core::Time now);
+  void leave_behind(core::AttemptId id, core::Time now);
+  void hand_over_ended(AttemptHandler& handler);
 
   core::Duration timeout_;
   core::Duration kill_after_;
   std::shared_ptr<Pool> pool_;
+  OutputCapture* capture_;
   std::map<core::AttemptId, Attempt> attempts_;
+  std::vector<core::AttemptResult> ended_;  ///< to be handed over once their output has been
   std::size_t num_left_behind_ = 0;
 };
 

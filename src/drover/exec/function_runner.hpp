@@ -15,8 +15,10 @@ class FunctionRunner {
  public:
   virtual ~FunctionRunner() = default;
 
-  /// Readable when poll() has something to do.
+  /// Readable when poll() has something to do, whatever its budget.
   [[nodiscard]] virtual int fd() const = 0;
+  /// Readable when there is output to be handed over.
+  [[nodiscard]] virtual int output_fd() const = 0;
 
   /// Executes a function on the slot that is free first. One that this program does not have, has that as
   /// its result.
@@ -29,8 +31,12 @@ class FunctionRunner {
   /// When to call poll() at the latest.
   [[nodiscard]] virtual std::optional<core::Time> next_deadline() const = 0;
 
-  /// Hands over what has ended. Never blocks.
-  virtual void poll(core::Time now, AttemptHandler& handler) = 0;
+  /// Hands over at most `output_budget` bytes of output, and what has ended. Never blocks. With no budget, output stays
+  /// where it is and so does the end of an attempt that has more of it.
+  virtual void poll(core::Time now, std::size_t output_budget, AttemptHandler& handler) = 0;
+
+  /// Hands over whatever output there is: nothing executes any more.
+  virtual void take_last_output(AttemptHandler& handler) = 0;
 
   /// Tells all that executes to stop, and waits for it until `limit` has passed. While something still
   /// executes afterwards in this process (false), the process can only end by _exit().

@@ -15,6 +15,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <map>
 
@@ -34,21 +35,28 @@ struct Order {
   std::uint64_t number = 0;
 };
 
-/// The descriptor, if any, goes with it.
-bool send_order(int channel, Order order, int fd) {
+/// What a process is born with: its connection, stdout and stderr.
+constexpr std::size_t kNumFds = 3;
+using Fds = std::array<support::UniqueFd, kNumFds>;
+constexpr std::size_t kFdBytes = kNumFds * sizeof(int);
+
+/// The descriptors, if there are any, go with it.
+bool send_order(int channel, Order order, const Fds* fds) {
   iovec bytes{&order, sizeof order};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(kFdBytes)> control{};
   msghdr message{};
   message.msg_iov = &bytes;
   message.msg_iovlen = 1;
-  if (fd >= 0) {
+  if (fds != nullptr) {
     message.msg_control = control.data();
     message.msg_controllen = control.size();
     cmsghdr* header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof fd);
-    std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
+    header->cmsg_len = CMSG_LEN(kFdBytes);
+    std::array<int, kNumFds> numbers{};
+    for (std::size_t i = 0; i < kNumFds; ++i) numbers[i] = (*fds)[i].get();
+    std::memcpy(CMSG_DATA(header), numbers.data(), kFdBytes);
   }
   while (::sendmsg(channel, &message, MSG_NOSIGNAL) < 0)
     if (errno != EINTR) return false;
@@ -56,9 +64,9 @@ bool send_order(int channel, Order order, int fd) {
 }
 
 /// False when the owner is gone.
-bool receive_order(int channel, Order& order, support::UniqueFd& fd) {
+bool receive_order(int channel, Order& order, Fds& fds) {
   iovec bytes{&order, sizeof order};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(kFdBytes)> control{};
   msghdr message{};
   message.msg_iov = &bytes;
   message.msg_iovlen = 1;
@@ -68,12 +76,38 @@ bool receive_order(int channel, Order& order, support::UniqueFd& fd) {
   while ((num = ::recvmsg(channel, &message, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR) {
   }
   if (num != sizeof order) return false;
-  if (const cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr && header->cmsg_type == SCM_RIGHTS) {
-    int received = -1;
-    std::memcpy(&received, CMSG_DATA(header), sizeof received);
-    fd.reset(received);
-  }
+  const cmsghdr* header = CMSG_FIRSTHDR(&message);
+  if (header == nullptr || header->cmsg_type != SCM_RIGHTS) return true;
+  std::array<int, kNumFds> numbers{};
+  std::memcpy(numbers.data(), CMSG_DATA(header), kFdBytes);
+  for (std::size_t i = 0; i < kNumFds; ++i) fds[i].reset(numbers[i]);
   return true;
+}
+
+/// Of stdout and stderr, with the ends to be read first.
+struct OutputPipes {
+  std::array<support::UniqueFd, 2> read_ends;
+  std::array<support::UniqueFd, 2> write_ends;
+};
+
+OutputPipes open_output_pipes() {
+  OutputPipes pipes;
+  for (std::size_t i = 0; i < 2; ++i) {
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC) < 0) throw system_error("cannot open a pipe for what functions print", errno);
+    pipes.read_ends[i].reset(ends[0]);
+    pipes.write_ends[i].reset(ends[1]);
+    if (::fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0)
+      throw system_error("cannot open a pipe for what functions print", errno);
+  }
+  return pipes;
+}
+
+/// Line by line, so that a process that dies has said what it said.
+void print_to(int out, int err) {
+  ::dup2(out, STDOUT_FILENO);
+  ::dup2(err, STDERR_FILENO);
+  (void)std::setvbuf(stdout, nullptr, _IOLBF, 0);
 }
 
 core::Duration duration(const timeval& time) {
@@ -104,10 +138,10 @@ class Nursery {
  private:
   bool obey() {
     Order order;
-    support::UniqueFd fd;
-    if (!receive_order(channel_.get(), order, fd)) return false;
+    Fds fds;
+    if (!receive_order(channel_.get(), order, fds)) return false;
     if (order.what == Order::What::start) {
-      start(order.number, std::move(fd));
+      start(order.number, std::move(fds));
     } else {
       for (const auto& [pid, number] : numbers_)
         if (number == order.number) kill_all(pid);
@@ -121,20 +155,20 @@ class Nursery {
     ::kill(-pid, SIGKILL);
   }
 
-  void start(std::uint64_t number, support::UniqueFd fd) {
+  void start(std::uint64_t number, Fds fds) {
     if (std::exchange(is_first_, false)) {
       plan_.prepare();
       support::flush_printed();  // or each process would print it again
     }
     const pid_t zygote = ::getpid();
     const pid_t pid = ::fork();
-    if (pid == 0) be_born(zygote, std::move(fd));
+    if (pid == 0) be_born(zygote, std::move(fds));
     if (pid < 0) return tell({number, 0, errno, {}, 0});
     ::setpgid(pid, pid);  // here too: it may be killed before it does so itself
     numbers_.emplace(pid, number);
   }
 
-  [[noreturn]] void be_born(pid_t zygote, support::UniqueFd fd) {
+  [[noreturn]] void be_born(pid_t zygote, Fds fds) {
     ::setpgid(0, 0);
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != zygote) ::_exit(1);
@@ -144,7 +178,11 @@ class Nursery {
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
     channel_.reset();
     child_signal_.reset();
-    plan_.serve(fd.release());
+    print_to(fds[1].get(), fds[2].get());
+    const int connection = fds[0].release();
+    fds = {};
+    plan_.serve(connection);
+    support::flush_printed();
     ::_exit(0);
   }
 
@@ -187,12 +225,18 @@ Zygote::Zygote(const Plan& plan) {
     throw system_error("cannot open a socket to the process that forks others", errno);
   channel_.reset(ends[0]);
   support::UniqueFd other(ends[1]);
+  OutputPipes pipes = open_output_pipes();
   const pid_t owner = ::getpid();
   support::flush_printed();  // or each process would print it again
   pid_ = ::fork();
   if (pid_ < 0) throw system_error("cannot fork the process that forks others", errno);
-  if (pid_ > 0) return;
+  if (pid_ > 0) {
+    own_output_ = std::move(pipes.read_ends);
+    return;
+  }
   channel_.reset();
+  print_to(pipes.write_ends[0].get(), pipes.write_ends[1].get());
+  pipes = {};
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::prctl(PR_SET_NAME, "drover-zygote");
   if (::getppid() != owner) ::_exit(1);
@@ -211,19 +255,21 @@ Zygote::~Zygote() {
   }
 }
 
-support::UniqueFd Zygote::start(std::uint64_t number) {
+Zygote::Started Zygote::start(std::uint64_t number) {
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) < 0)
     throw system_error("cannot open a socket to a function's process", errno);
   support::UniqueFd ours(ends[0]);
-  const support::UniqueFd theirs(ends[1]);
-  if (!send_order(channel_.get(), {Order::What::start, number}, theirs.get()))
+  support::UniqueFd theirs(ends[1]);
+  OutputPipes pipes = open_output_pipes();
+  const Fds fds{std::move(theirs), std::move(pipes.write_ends[0]), std::move(pipes.write_ends[1])};
+  if (!send_order(channel_.get(), {Order::What::start, number}, &fds))
     throw system_error("the process that forks others is gone", errno);
-  return ours;
+  return {std::move(ours), std::move(pipes.read_ends)};
 }
 
 void Zygote::kill(std::uint64_t number) {
-  (void)send_order(channel_.get(), {Order::What::kill, number}, -1);
+  (void)send_order(channel_.get(), {Order::What::kill, number}, nullptr);
 }
 
 std::optional<Zygote::Exit> Zygote::next_exit() {

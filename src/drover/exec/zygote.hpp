@@ -6,6 +6,7 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -20,7 +21,8 @@ class Zygote {
   struct Plan {
     /// Executed once in the zygote, before it forks the first process.
     std::function<void()> prepare;
-    /// Executed in each process, which ends when it returns. It owns the descriptor.
+    /// Executed in each process, which ends when it returns. It owns the descriptor, and what it prints is printed line
+    /// by line.
     std::function<void(int fd)> serve;
   };
 
@@ -30,9 +32,16 @@ class Zygote {
   Zygote(const Zygote&) = delete;
   Zygote& operator=(const Zygote&) = delete;
 
-  /// Has a process forked, in a group of its own, which is known by this number. Returns this side of the
-  /// connection to it, a stream socket. Throws drover::Error.
-  [[nodiscard]] support::UniqueFd start(std::uint64_t number);
+  /// This side of the connections to a process.
+  struct Started {
+    support::UniqueFd socket;              ///< a stream
+    std::array<support::UniqueFd, 2> out;  ///< what it prints, by stream; reading does not block
+  };
+  /// Has a process forked, in a group of its own, which is known by this number. Throws drover::Error.
+  [[nodiscard]] Started start(std::uint64_t number);
+
+  /// What its own process prints, which prepares: the same.
+  [[nodiscard]] std::array<support::UniqueFd, 2>& own_output() { return own_output_; }
 
   /// Ends it with all that it started. Unknown numbers are ignored.
   void kill(std::uint64_t number);
@@ -52,6 +61,7 @@ class Zygote {
 
  private:
   support::UniqueFd channel_;
+  std::array<support::UniqueFd, 2> own_output_;
   pid_t pid_ = -1;
 };
 

@@ -5,6 +5,7 @@
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,8 +28,21 @@ constexpr std::uint64_t kInbox = 1;
 /// What all processes may say in one poll().
 constexpr int kMostMessagesInPoll = 8;
 
+constexpr std::size_t kReadBytes = 64U << 10;
+constexpr std::array kStreams{core::Stream::out, core::Stream::err};
+
 constexpr const char* kEndedByItself = "ended its process without a result";
 constexpr auto kShutDownLook = std::chrono::milliseconds(2);
+
+constexpr std::size_t index_of(core::Stream stream) {
+  return static_cast<std::size_t>(stream);
+}
+
+/// Whether nothing can be read from a pipe right now.
+bool is_empty(const support::UniqueFd& fd) {
+  int num_bytes = 0;
+  return !fd || ::ioctl(fd.get(), FIONREAD, &num_bytes) < 0 || num_bytes == 0;
+}
 
 void signal(int event) {
   const std::uint64_t one = 1;
@@ -57,11 +71,14 @@ IsolatedFunctions::IsolatedFunctions(exec::Zygote& zygote, CallBoard& calls, con
       identity_(std::move(identity)),
       num_slots_(slots.num),
       first_job_slot_(slots.first_job_slot),
-      epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
+      epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+      output_epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+      buffer_(kReadBytes) {
   inbox_->event.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!epoll_ || !inbox_->event) throw system_error("cannot watch for functions that end", errno);
+  if (!epoll_ || !output_epoll_ || !inbox_->event) throw system_error("cannot watch for functions that end", errno);
   watch(zygote_.fd(), kZygote, EPOLLIN, EPOLL_CTL_ADD);
   watch(inbox_->event.get(), kInbox, EPOLLIN, EPOLL_CTL_ADD);
+  watch_output(zygote_.own_output(), kZygote);
   for (std::uint32_t slot = 1; slot <= num_slots_; ++slot) free_slots_.insert(slot);
 }
 
@@ -121,6 +138,7 @@ void IsolatedFunctions::begin_next(core::Time now) {
     ++num_active_;
     if (!free_slots_.empty()) attempt.slot = free_slots_.extract(free_slots_.begin()).value();
     watch(attempt.stream.fd(), number, EPOLLIN, EPOLL_CTL_ADD);
+    watch_output(attempt.out, number);
     const core::Duration own = assignment.spec.timeout;
     const core::Duration timeout = own > core::Duration::zero() ? own : timeout_;
     if (timeout > core::Duration::zero()) attempt.step_at = now + timeout;
@@ -177,7 +195,7 @@ void IsolatedFunctions::end_dropped(exec::AttemptHandler& handler) {
 
 // --- what happens -----------------------------------------------------------------------------
 
-void IsolatedFunctions::poll(core::Time now, exec::AttemptHandler& handler) {
+void IsolatedFunctions::poll(core::Time now, std::size_t output_budget, exec::AttemptHandler& handler) {
   std::array<epoll_event, 64> events{};
   const int num = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), 0);
   num_heard_ = 0;
@@ -189,9 +207,19 @@ void IsolatedFunctions::poll(core::Time now, exec::AttemptHandler& handler) {
   for (const std::uint64_t number : speaking)
     if (const auto found = attempts_.find(number); found != attempts_.end()) (void)hear(number, found->second, handler);
   expire(now);
+  read_output(output_budget, handler);
+  end_attempts(now, handler);
+  send_pieces();
+  acknowledge_calls();
+  begin_next(now);
+}
+
+/// An attempt is over when its process is, and all that it said and printed has been heard.
+void IsolatedFunctions::end_attempts(core::Time now, exec::AttemptHandler& handler) {
   for (auto it = attempts_.begin(); it != attempts_.end();) {
     Attempt& attempt = it->second;
-    const bool is_over = attempt.exit && hear(it->first, attempt, handler);
+    const bool is_over =
+        attempt.exit && hear(it->first, attempt, handler) && is_empty(attempt.out[0]) && is_empty(attempt.out[1]);
     // The tasks that it made go before its end.
     const bool is_handed_in = !is_over || calls_.wait_until_taken(*attempt.tally, core::Duration::zero());
     if (!is_handed_in) set_waiting(attempt, true, handler);
@@ -204,10 +232,67 @@ void IsolatedFunctions::poll(core::Time now, exec::AttemptHandler& handler) {
       ++it;
     }
   }
-  send_pieces();
-  acknowledge_calls();
-  begin_next(now);
 }
+
+// --- what they print --------------------------------------------------------------------------
+
+void IsolatedFunctions::watch_output(const std::array<support::UniqueFd, 2>& fds, std::uint64_t number) {
+  for (const core::Stream stream : kStreams) {
+    epoll_event event{.events = EPOLLIN, .data = {.u64 = number << 1U | index_of(stream)}};
+    if (::epoll_ctl(output_epoll_.get(), EPOLL_CTL_ADD, fds[index_of(stream)].get(), &event) < 0)
+      throw system_error("cannot watch what a function prints", errno);
+  }
+}
+
+/// Everyone gets a turn of one read before anyone gets another.
+void IsolatedFunctions::read_output(std::size_t budget, exec::AttemptHandler& handler) {
+  if (budget == 0) return;
+  std::array<epoll_event, 64> events{};
+  const int num = ::epoll_wait(output_epoll_.get(), events.data(), static_cast<int>(events.size()), 0);
+  for (int i = 0; i < num; ++i) {
+    const std::uint64_t data = events[static_cast<std::size_t>(i)].data.u64;
+    const core::Stream stream = kStreams[data & 1U];
+    const auto found = attempts_.find(data >> 1U);
+    if (data >> 1U == kZygote)
+      budget -= read_words(stream, budget, handler);
+    else if (found != attempts_.end())
+      budget -= read_output(found->second, stream, budget, handler);
+  }
+}
+
+std::size_t IsolatedFunctions::read_output(Attempt& attempt, core::Stream stream, std::size_t budget,
+                                           exec::AttemptHandler& handler) {
+  const std::string_view bytes = read_some(attempt.out[index_of(stream)], budget);
+  if (bytes.empty()) return 0;
+  attempt.printed.take(stream, bytes);
+  handler.on_output(attempt.id, stream, bytes);
+  return bytes.size();
+}
+
+std::size_t IsolatedFunctions::read_words(core::Stream stream, std::size_t budget, exec::AttemptHandler& handler) {
+  const std::string_view bytes = read_some(zygote_.own_output()[index_of(stream)], budget);
+  if (const std::string lines = words_[index_of(stream)].take(bytes); !lines.empty()) handler.on_words(stream, lines);
+  return bytes.size();
+}
+
+/// Valid until the next. A stream that has ended is closed.
+std::string_view IsolatedFunctions::read_some(support::UniqueFd& fd, std::size_t budget) {
+  const std::size_t wanted = std::min(budget, buffer_.size());
+  if (wanted == 0 || !fd) return {};
+  const ssize_t num = ::read(fd.get(), buffer_.data(), wanted);
+  if (num > 0) return {buffer_.data(), static_cast<std::size_t>(num)};
+  if (num == 0 || (errno != EAGAIN && errno != EINTR)) fd.reset();
+  return {};
+}
+
+void IsolatedFunctions::take_last_output(exec::AttemptHandler& handler) {
+  for (const core::Stream stream : kStreams) {
+    while (!is_empty(zygote_.own_output()[index_of(stream)])) (void)read_words(stream, kReadBytes, handler);
+    if (const std::string line = words_[index_of(stream)].take_rest(); !line.empty()) handler.on_words(stream, line);
+  }
+}
+
+// --- the tasks that they make -----------------------------------------------------------------
 
 void IsolatedFunctions::take_exits() {
   while (const std::optional<exec::Zygote::Exit> exit = zygote_.next_exit())
@@ -343,6 +428,7 @@ core::AttemptResult IsolatedFunctions::result_of(Attempt& attempt, core::Time no
     result.started_at = wall_now() - std::chrono::floor<std::chrono::microseconds>(result.runtime).count();
     result.outcome = outcome_of(*attempt.exit);
   }
+  attempt.printed.tell(result);
   result.cpu_time = attempt.exit->cpu_time;
   result.max_rss_kib = attempt.exit->max_rss_kib;
   if (attempt.ended_by == EndedBy::nobody) return result;

@@ -2,6 +2,7 @@
 // else along, what leaks is gone with it, and what does not end when it is told to is killed.
 #pragma once
 
+#include <array>
 #include <deque>
 #include <map>
 #include <memory>
@@ -13,6 +14,8 @@
 
 #include "drover/exec/environment.hpp"
 #include "drover/exec/function_runner.hpp"
+#include "drover/exec/output_capture.hpp"
+#include "drover/exec/whole_lines.hpp"
 #include "drover/exec/zygote.hpp"
 #include "drover/runtime/call_board.hpp"
 #include "drover/runtime/message_stream.hpp"
@@ -33,21 +36,25 @@ class IsolatedFunctions final : public exec::FunctionRunner {
   ~IsolatedFunctions() override;
 
   [[nodiscard]] int fd() const override { return epoll_.get(); }
+  [[nodiscard]] int output_fd() const override { return output_epoll_.get(); }
   void start(core::Assignment assignment, core::Time now) override;
   void stop(core::AttemptId attempt, core::Time now) override;
   [[nodiscard]] std::optional<core::Time> next_deadline() const override;
   /// Throws drover::Error when the zygote is gone.
-  void poll(core::Time now, exec::AttemptHandler& handler) override;
+  void poll(core::Time now, std::size_t output_budget, exec::AttemptHandler& handler) override;
+  void take_last_output(exec::AttemptHandler& handler) override;
   [[nodiscard]] bool shut_down(core::Duration limit) override;
 
  private:
   /// Why drover itself ends an attempt.
   enum class EndedBy : std::uint8_t { nobody, timeout, request };
   struct Attempt {
-    Attempt(core::AttemptId attempt_id, support::UniqueFd fd, core::Time begin)
-        : id(attempt_id), stream(std::move(fd)), started(begin) {}
+    Attempt(core::AttemptId attempt_id, exec::Zygote::Started process, core::Time begin)
+        : id(attempt_id), stream(std::move(process.socket)), out(std::move(process.out)), started(begin) {}
     core::AttemptId id;
     MessageStream stream;
+    std::array<support::UniqueFd, 2> out;  ///< what it prints, until the end
+    exec::Printed printed;
     core::Time started;
     std::uint32_t slot = 0;  ///< that it holds; 0: none
     bool is_active = true;   ///< does not wait for others
@@ -80,6 +87,13 @@ class IsolatedFunctions final : public exec::FunctionRunner {
   void send_pieces();
   void acknowledge_calls();
   void end_dropped(exec::AttemptHandler& handler);
+  void end_attempts(core::Time now, exec::AttemptHandler& handler);
+  void read_output(std::size_t budget, exec::AttemptHandler& handler);
+  [[nodiscard]] std::size_t read_output(Attempt& attempt, core::Stream stream, std::size_t budget,
+                                        exec::AttemptHandler& handler);
+  [[nodiscard]] std::size_t read_words(core::Stream stream, std::size_t budget, exec::AttemptHandler& handler);
+  [[nodiscard]] std::string_view read_some(support::UniqueFd& fd, std::size_t budget);
+  void watch_output(const std::array<support::UniqueFd, 2>& fds, std::uint64_t number);
   void take_exits();
   void expire(core::Time now);
   void send(std::uint64_t number, Attempt& attempt, const wire::Message& message);
@@ -95,6 +109,9 @@ class IsolatedFunctions final : public exec::FunctionRunner {
   std::uint32_t num_slots_;
   std::uint32_t first_job_slot_;
   support::UniqueFd epoll_;
+  support::UniqueFd output_epoll_;
+  std::vector<char> buffer_;
+  std::array<exec::WholeLines, 2> words_;  ///< of the zygote
   std::shared_ptr<Inbox> inbox_ = std::make_shared<Inbox>();
   std::deque<core::Assignment> line_;     ///< started, and without a process yet
   std::vector<core::AttemptId> dropped_;  ///< stopped while they stood there

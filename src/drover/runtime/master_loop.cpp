@@ -148,10 +148,12 @@ void MasterLoop::take(core::WorkerId from, wire::Hello& hello) {
 }
 
 void MasterLoop::take(core::WorkerId from, wire::Report& report) {
-  for (const wire::OutputChunk& chunk : report.outputs) {
-    links_[from].num_bytes_to_ack += chunk.bytes.size();
-    if (scheduler_.is_current(chunk.attempt, from))
-      ports_.results.take_output(chunk.attempt, scheduler_.tag(chunk.attempt.task), chunk.stream, chunk.bytes);
+  for (const auto& [attempt, stream, bytes] : report.outputs) {
+    links_[from].num_bytes_to_ack += bytes.size();
+    if (!attempt)
+      ports_.results.take_words(from, stream, bytes);
+    else if (scheduler_.is_current(*attempt, from))
+      ports_.results.take_output(*attempt, scheduler_.tag(attempt->task), stream, bytes);
   }
   show_values(from, report.ended);
   handle(core::event::WorkerReported{from, std::move(report.started), std::move(report.ended),
@@ -167,10 +169,6 @@ void MasterLoop::show_values(core::WorkerId from, const std::vector<core::Attemp
     const std::string text = result.value.ends_with('\n') ? result.value : result.value + '\n';
     ports_.results.take_output(result.attempt, scheduler_.tag(task), core::Stream::out, text);
   }
-}
-
-void MasterLoop::take(core::WorkerId from, const wire::Goodbye&) {
-  handle(core::event::WorkerLeft{from});
 }
 
 void MasterLoop::take(core::WorkerId from, wire::Submit& submit) {

@@ -104,7 +104,7 @@ class MasterLoop {
   void take(core::WorkerId from, wire::Hello& hello);
   void take(core::WorkerId from, wire::Report& report);
   void show_values(core::WorkerId from, const std::vector<core::AttemptResult>& ended);
-  void take(core::WorkerId from, const wire::Goodbye& goodbye);
+  void take(core::WorkerId from, const wire::Goodbye&) { handle(core::event::WorkerLeft{from}); }
   void take(core::WorkerId from, wire::Submit& submit);
   void take(core::WorkerId from, const wire::Withdraw& withdraw);
   void take(core::WorkerId from, const wire::Fetch& fetch);
@@ -177,7 +177,7 @@ class MasterLoop {
   std::set<RecruitId> first_hosts_;                   ///< on their way since the start
   std::string missing_hosts_;                         ///< why some of them do not come
   bool has_host_come_ = false;                        ///< one of them has
-  bool is_input_waiting_ = false;  ///< would_block: wait for its descriptor
+  bool is_input_waiting_ = false;                     ///< would_block: wait for its descriptor
   bool is_held_ = false;
   bool awaits_workers_ = false;
   bool lacks_workers_ = false;

@@ -19,6 +19,9 @@ class ResultSink {
   virtual void take_output(core::AttemptId attempt, std::string_view tag, core::Stream stream,
                            std::span<const char> bytes) = 0;
 
+  /// What functions of a worker have printed, and nobody knows which: lines, as a rule whole ones.
+  virtual void take_words(core::WorkerId worker, core::Stream stream, std::span<const char> bytes) = 0;
+
   /// The attempts whose output is their task's: made safe before the end of the task is recorded.
   virtual void keep_outputs(std::span<const core::AttemptId> attempts) = 0;
 

@@ -97,7 +97,8 @@ std::unique_ptr<exec::FunctionRunner> WorkerLoop::make_function_runner() const {
     return std::make_unique<IsolatedFunctions>(*options_.zygote, *calls_, profile_, *identity_,
                                                IsolatedFunctions::Slots{options_.num_slots, first_job_slot_});
   return std::make_unique<exec::FunctionExecutor>(options_.functions, profile_, *identity_,
-                                                  exec::FunctionExecutor::Slots{options_.num_slots, first_job_slot_});
+                                                  exec::FunctionExecutor::Slots{options_.num_slots, first_job_slot_},
+                                                  options_.capture);
 }
 
 void WorkerLoop::take(wire::Ticket& ticket) {
@@ -179,15 +180,14 @@ void WorkerLoop::take_signals() {
 // --- from the attempts ------------------------------------------------------------------------
 
 void WorkerLoop::poll_attempts() {
-  const std::uint64_t budget = output_window_ - std::min(output_window_, num_unacknowledged_);
   // A function has not ended before the tasks that it made have been taken here.
   if (outlet_ && machine_) was_active_ = outlet_->push() || was_active_;
   // Not the time at which the turn began: attempts may have started since.
   if (executor_) {
-    executor_->poll(now(), budget, *this);
+    executor_->poll(now(), output_budget(), *this);
     for (const std::string& text : executor_->take_remarks(now_)) remark(text);
   }
-  if (functions_) functions_->poll(now(), *this);
+  if (functions_) functions_->poll(now(), output_budget(), *this);
   for (core::AttemptResult& result : departure_.settle(now()))
     attempt_events_.emplace_back(core::worker_event::AttemptEnded{std::move(result)});
   if (attempt_events_.empty()) return;
@@ -209,7 +209,19 @@ void WorkerLoop::end_functions() {
   functions_.reset();
 }
 
+std::uint64_t WorkerLoop::output_budget() const {
+  return output_window_ - std::min(output_window_, num_unacknowledged_);
+}
+
 void WorkerLoop::on_output(core::AttemptId attempt, core::Stream stream, std::span<const char> bytes) {
+  keep_output(attempt, stream, bytes);
+}
+
+void WorkerLoop::on_words(core::Stream stream, std::span<const char> bytes) {
+  keep_output(std::nullopt, stream, bytes);
+}
+
+void WorkerLoop::keep_output(std::optional<core::AttemptId> attempt, core::Stream stream, std::span<const char> bytes) {
   was_active_ = true;
   num_unacknowledged_ += bytes.size();
   num_output_bytes_ += bytes.size();
@@ -270,6 +282,8 @@ void WorkerLoop::perform(const core::worker_command::Stop& command) {
 }
 
 void WorkerLoop::perform(const core::worker_command::Leave&) {
+  if (functions_) functions_->take_last_output(*this);
+  send_outputs();
   send(wire::Goodbye{});
   end_ = WorkerEnd::left;
 }
@@ -305,7 +319,8 @@ void WorkerLoop::wait() {
   core::Duration slack{};
   if (machine_ && num_unacknowledged_ < kLargeOutput) slack = std::min(machine_->work_ahead() / kWorkParts, kMostSlack);
   waiter_.wait({executor_ && !is_window_full ? executor_->fd() : -1, functions_ ? functions_->fd() : -1, signals_.fd(),
-                outlet_ ? outlet_->fd() : -1, calls_ != nullptr ? calls_->shelf().fd() : -1},
+                functions_ && !is_window_full ? functions_->output_fd() : -1, outlet_ ? outlet_->fd() : -1,
+                calls_ != nullptr ? calls_->shelf().fd() : -1},
                now, deadline, transport_.traffic(), slack);
 }
 

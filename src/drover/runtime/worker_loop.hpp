@@ -11,6 +11,7 @@
 #include "drover/core/worker_machine.hpp"
 #include "drover/exec/command_executor.hpp"
 #include "drover/exec/function_executor.hpp"
+#include "drover/exec/output_capture.hpp"
 #include "drover/exec/process_guardian.hpp"
 #include "drover/exec/zygote.hpp"
 #include "drover/runtime/call_board.hpp"
@@ -31,6 +32,8 @@ struct WorkerOptions {
   std::shared_ptr<const exec::FunctionTable> functions;
   /// If there is one, functions execute in its processes.
   exec::Zygote* zygote = nullptr;
+  /// What keeps what functions print that execute in this process; null: it goes where it goes.
+  exec::OutputCapture* capture = nullptr;
 };
 
 /// How a worker came to its end.
@@ -71,6 +74,7 @@ class WorkerLoop final : private exec::AttemptHandler {
   void take(const Unexpected& unexpected);
 
   void on_output(core::AttemptId attempt, core::Stream stream, std::span<const char> bytes) override;
+  void on_words(core::Stream stream, std::span<const char> bytes) override;
   void on_ended(core::AttemptResult result) override;
   void on_waiting(core::AttemptId attempt, bool is_waiting) override;
 
@@ -87,6 +91,8 @@ class WorkerLoop final : private exec::AttemptHandler {
   void poll_attempts();
   void remark(const std::string& text);
   void end_functions();
+  void keep_output(std::optional<core::AttemptId> attempt, core::Stream stream, std::span<const char> bytes);
+  [[nodiscard]] std::uint64_t output_budget() const;
   void send_outputs();
   void send(const wire::Message& message);
   void wait();

@@ -155,7 +155,10 @@ void serialize(Archive& ar, core::ExecProfile& v, unsigned) {
 
 template <class Archive>
 void serialize(Archive& ar, wire::OutputChunk& v, unsigned) {
-  ar& v.attempt& v.stream& v.bytes;
+  bool is_known = v.attempt.has_value();
+  core::AttemptId attempt = v.attempt.value_or(core::AttemptId{});
+  ar& is_known& attempt& v.stream& v.bytes;
+  v.attempt = is_known ? std::optional(attempt) : std::nullopt;
 }
 template <class Archive>
 void serialize(Archive& ar, wire::Hello& v, unsigned) {

@@ -39,7 +39,8 @@ struct Hello {
 };
 
 struct OutputChunk {
-  core::AttemptId attempt;
+  /// None: functions of the worker have printed it, and nobody knows which.
+  std::optional<core::AttemptId> attempt;
   core::Stream stream = core::Stream::out;
   std::string bytes;
   friend bool operator==(const OutputChunk&, const OutputChunk&) = default;

@@ -27,6 +27,7 @@ class Recorder final : public exec::AttemptHandler {
   void on_output(core::AttemptId, core::Stream stream, std::span<const char> bytes) override {
     if (stream == core::Stream::out) out.append(bytes.data(), bytes.size());
   }
+  void on_words(core::Stream, std::span<const char>) override { FAIL("what a command prints is its own"); }
   void on_ended(core::AttemptResult result) override { results.push_back(std::move(result)); }
   std::string out;
   std::vector<core::AttemptResult> results;

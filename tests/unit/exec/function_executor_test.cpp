@@ -13,6 +13,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
+constexpr std::size_t kMuch = 1U << 20;
+
 core::Time now() {
   return core::Time(std::chrono::steady_clock::now().time_since_epoch());
 }
@@ -65,7 +67,7 @@ struct Fixture {
     while (recorder.results.size() < num && now() < deadline) {
       pollfd polled{executor->fd(), POLLIN, 0};
       ::poll(&polled, 1, 10);
-      executor->poll(now(), recorder);
+      executor->poll(now(), kMuch, recorder);
     }
     REQUIRE(recorder.results.size() == num);
   }
@@ -138,7 +140,7 @@ TEST_CASE("a function that does not heed its time limit is left behind, and its 
   SECTION("and is not heard when it ends after all") {
     f.may_end = true;
     CHECK(f.executor->shut_down(20s));
-    f.executor->poll(now(), f.recorder);
+    f.executor->poll(now(), kMuch, f.recorder);
     CHECK(f.recorder.results.size() == 2);
     CHECK(f.executor->num_left_behind() == 0);
   }
@@ -201,7 +203,7 @@ TEST_CASE("the time limit of one that had to wait for its turn counts from there
   Fixture f;
   f.open().start(call(1, "deaf"), now());
   f.executor->start(call(2, "echo", "in time", 1h), now());
-  f.executor->poll(now() + 2h, f.recorder);
+  f.executor->poll(now() + 2h, kMuch, f.recorder);
   CHECK(f.recorder.results.empty());
   f.may_end = true;
   f.poll_until(2);

@@ -4,6 +4,9 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
 #include <optional>
 
 #include "drover/exec/function_executor.hpp"
@@ -34,6 +37,7 @@ struct Fixture {
   std::optional<runtime::IsolatedFunctions> runner;
   test::AttemptRecorder recorder;
   std::uint64_t last_task = 0;
+  std::size_t budget = 1U << 20;  ///< of output, in each poll
 
   Fixture() {
     functions["echo"] = [](std::string_view argument, const exec::FunctionCall&) { return std::string(argument); };
@@ -59,6 +63,25 @@ struct Fixture {
       calls.tell({call.attempt, 0.5, "half of it"});
       return std::string();
     };
+    functions["print"] = [](std::string_view, const exec::FunctionCall&) {
+      std::printf("by C\n");
+      std::cout << "by C++\n";
+      (void)!std::system("echo by a child");
+      std::fprintf(stderr, "an error\n");
+      std::cerr << "the last word";
+      std::cerr << '\n';
+      return std::string();
+    };
+    functions["print and crash"] = [](std::string_view, const exec::FunctionCall&) {
+      std::printf("before\n");
+      ::signal(SIGSEGV, SIG_DFL);
+      ::raise(SIGSEGV);
+      return std::string();
+    };
+    functions["print much"] = [](std::string_view, const exec::FunctionCall&) {
+      std::cout << std::string(1'000'000, 'm');
+      return std::string();
+    };
     functions["parent"] = [this](std::string_view argument, const exec::FunctionCall&) {
       const runtime::CallPtr child = calls.submit(spec_of("child", std::string(argument)));
       const exec::FunctionExecutor::WaitScope waits;
@@ -67,8 +90,9 @@ struct Fixture {
   }
 
   void open(core::Duration kill_after = 10s) {
-    zygote.emplace(exec::Zygote::Plan{
-        [] {}, [this](int connection) { runtime::serve_isolated_call(connection, functions, calls); }});
+    zygote.emplace(
+        exec::Zygote::Plan{[] { std::printf("made once\n"); },
+                           [this](int connection) { runtime::serve_isolated_call(connection, functions, calls); }});
     core::ExecProfile profile;
     profile.kill_after = kill_after;
     runner.emplace(*zygote, calls, profile, exec::Identity{core::WorkerId(1), core::GroupId(0), "here"},
@@ -89,7 +113,7 @@ struct Fixture {
     while (!condition() && runtime::now() < deadline) {
       pollfd polled{runner->fd(), POLLIN, 0};
       ::poll(&polled, 1, 5);
-      runner->poll(runtime::now(), recorder);
+      runner->poll(runtime::now(), budget, recorder);
     }
     return condition();
   }
@@ -115,6 +139,35 @@ TEST_CASE("each function has a process of its own, and its result arrives whole"
   CHECK(f.await_result().value != pid);
   f.start("nobody knows it");
   CHECK(std::holds_alternative<core::NotStarted>(f.await_result().outcome));
+}
+
+TEST_CASE("what a function prints is its own, whoever prints, up to where it crashes") {
+  Fixture f;
+  f.open();
+  const core::AttemptId id = f.start("print");
+  const core::AttemptResult result = f.await_result();
+  CHECK(f.recorder.output(id) == "by C\nby C++\nby a child\n");
+  CHECK(f.recorder.output(id, core::Stream::err) == "an error\nthe last word\n");
+  CHECK(result.stdout_bytes == f.recorder.output(id).size());
+  CHECK(result.stderr_bytes == f.recorder.output(id, core::Stream::err).size());
+  CHECK(result.stderr_tail == "the last word");
+  const core::AttemptId crashed = f.start("print and crash");
+  CHECK(f.await_result().outcome == core::Outcome(core::Signaled{SIGSEGV}));
+  CHECK(f.recorder.output(crashed) == "before\n");
+  CHECK(f.poll_until([&] { return f.recorder.words[core::Stream::out] == "made once\n"; }));
+}
+
+TEST_CASE("a function that prints more than anybody takes waits, and loses nothing") {
+  Fixture f;
+  f.open();
+  f.budget = 0;
+  const core::AttemptId id = f.start("print much");
+  f.start("echo", "x");
+  CHECK(f.await_result().value == "x");
+  CHECK(f.recorder.output(id).empty());
+  f.budget = 10'000;
+  f.await_result();
+  CHECK(f.recorder.output(id) == std::string(1'000'000, 'm'));
 }
 
 TEST_CASE("a process that ends without a word is told by how it ended") {

@@ -48,6 +48,13 @@ void Presenter::deliver(Delivery delivery) {
   note_place();
 }
 
+/// They are in no output that is printed again, or not whole.
+void Presenter::show(const Words& words) {
+  bool is_at_line_start = true;
+  append_lines(sink(words.stream), words.tag, words.bytes, is_at_line_start);
+  note_place();
+}
+
 void Presenter::print_next(const Delivery& delivery) {
   print(delivery);
   ++next_.value;

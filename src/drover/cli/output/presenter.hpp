@@ -50,6 +50,13 @@ struct Chunk {
   std::string bytes;
 };
 
+/// Lines of no task.
+struct Words {
+  std::string tag;
+  core::Stream stream{};
+  std::string bytes;
+};
+
 /// Formats as GNU parallel does: with tags, a last line without newline stays without one; with
 /// line buffering, lines of different tasks alternate but never mix. A line longer than 64 KiB is
 /// passed on in pieces, and only those may mix; so does any partial line while all of them together
@@ -69,6 +76,8 @@ class Presenter {
   void deliver(Delivery delivery);
   /// For line_buffer; all chunks of an attempt come before its delivery.
   void show(const Chunk& chunk);
+  /// At once: they have no place in any order.
+  void show(const Words& words);
   /// Prints what is held back for tasks that will not be delivered any more. Throws as deliver().
   void finish();
 

@@ -47,8 +47,9 @@ PrintFailure write_failure(std::string_view stream, int errno_value) {
   return {system_error("cannot write to " + std::string(stream), errno_value).what(), errno_value == EPIPE};
 }
 
-std::uint64_t num_bytes(const std::variant<Delivery, Chunk, std::string>& item) {
+std::uint64_t num_bytes(const std::variant<Delivery, Chunk, Words, std::string>& item) {
   if (const auto* chunk = std::get_if<Chunk>(&item)) return chunk->bytes.size();
+  if (const auto* words = std::get_if<Words>(&item)) return words->bytes.size();
   const auto* text = std::get_if<std::string>(&item);
   return text == nullptr ? 0 : text->size();
 }
@@ -99,6 +100,12 @@ void Printer::chunk(core::AttemptId attempt, std::string_view tag, core::Stream 
   if (options_.quiet || !options_.form.line_buffer || bytes.empty()) return;
   num_queued_bytes_ += bytes.size();
   enqueue(Chunk{attempt, std::string(options_.form.tag ? tag : ""), stream, std::string(bytes.begin(), bytes.end())});
+}
+
+void Printer::words(std::string_view tag, core::Stream stream, std::span<const char> bytes) {
+  if (options_.quiet || bytes.empty()) return;
+  num_queued_bytes_ += bytes.size();
+  enqueue(Words{std::string(options_.form.tag ? tag : ""), stream, std::string(bytes.begin(), bytes.end())});
 }
 
 void Printer::print(std::string_view text) {
@@ -182,6 +189,8 @@ void Printer::present(Item& item) {
     num_held_ = presenter_.num_held();
   } else if (const auto* chunk = std::get_if<Chunk>(&item)) {
     presenter_.show(*chunk);
+  } else if (const auto* words = std::get_if<Words>(&item)) {
+    presenter_.show(*words);
   } else {
     out_.append(std::get<std::string>(item));
   }

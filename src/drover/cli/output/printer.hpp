@@ -67,6 +67,9 @@ class Printer {
   /// before its delivery, and none from an attempt that has been superseded.
   void chunk(core::AttemptId attempt, std::string_view tag, core::Stream stream, std::span<const char> bytes);
 
+  /// Lines that are of no task. With tags, each begins with `tag`.
+  void words(std::string_view tag, core::Stream stream, std::span<const char> bytes);
+
   /// Prints `text` as it is on stdout, in its turn.
   void print(std::string_view text);
 
@@ -90,7 +93,7 @@ class Printer {
   void abandon();
 
  private:
-  using Item = std::variant<Delivery, Chunk, std::string>;
+  using Item = std::variant<Delivery, Chunk, Words, std::string>;
 
   void note_written();
   void enqueue(Item item);
