@@ -26,7 +26,7 @@ constexpr core::Duration kMostSlack = 5ms;
 constexpr core::Duration::rep kWorkParts = 8;
 /// With more output than this on its way, what the master takes care of is urgent.
 constexpr std::uint64_t kLargeOutput = 64U << 10;
-/// How long the last words may take to leave.
+/// How long the last words may stay here without moving.
 constexpr core::Duration kFlushGrace = 5s;
 
 }  // namespace
@@ -81,6 +81,7 @@ void WorkerLoop::take_messages() {
 void WorkerLoop::take(wire::Welcome& welcome) {
   first_job_slot_ = welcome.first_job_slot;
   output_window_ = welcome.output_window;
+  heartbeat_ = welcome.heartbeat;
   profile_ = std::move(welcome.profile);
   origin_ = std::move(welcome.origin);
   identity_ = exec::Identity{welcome.worker, welcome.group, options_.host};
@@ -324,11 +325,19 @@ void WorkerLoop::wait() {
                now, deadline, transport_.traffic(), slack);
 }
 
+/// A large result may take long, and does as long as it moves; the master hears meanwhile that the worker lives.
 void WorkerLoop::flush() {
-  const core::Time deadline = now() + kFlushGrace;
-  while (transport_.num_unsent_bytes(transport::kMaster) > 0 && now() < deadline) {
+  core::Time deadline = now() + kFlushGrace;
+  core::Time next_sign = now() + heartbeat_;
+  for (std::uint64_t num_pieces = 0; transport_.num_unsent_bytes(transport::kMaster) > 0 && now() < deadline;) {
     (void)transport_.receive();
-    waiter_.wait({}, now(), deadline, transport_.traffic());
+    const transport::Traffic traffic = transport_.traffic();
+    if (std::exchange(num_pieces, traffic.num_pieces) != traffic.num_pieces) deadline = now() + kFlushGrace;
+    if (traffic.is_under_way && now() >= next_sign) {
+      transport_.send_ahead(transport::kMaster, wire::encode(wire::Report{}));
+      next_sign = now() + heartbeat_;
+    }
+    waiter_.wait({}, now(), deadline, traffic);
   }
 }
 

@@ -120,6 +120,7 @@ class WorkerLoop final : private exec::AttemptHandler {
   bool has_left_threads_ = false;
   std::uint32_t first_job_slot_ = 1;
   std::uint64_t output_window_ = 0;
+  core::Duration heartbeat_{};
   std::uint64_t num_unacknowledged_ = 0;
 
   std::uint32_t num_waiting_told_ = 0;
