@@ -7,12 +7,13 @@ load farm
 
 @test "two, three and eight hosts: each is a worker with its slots, and a group of its own" {
   start_hosts h1 h2 h3 h4 h5 h6 h7
-  local others list
+  local others list num_tasks
   for others in 1 2 7; do
     rm -rf run
     list=$(seq -f 'h%g:2' -s , "$others")
-    begins --hosts "m:2,$list" 'sleep 0.05; echo {}' ::: $(seq 200)
-    ends 200
+    num_tasks=$((120 * (others + 1)))
+    begins --hosts "m:2,$list" 'sleep 0.1; echo {}' ::: $(seq $num_tasks)
+    ends $num_tasks
     [ "$(query 'SELECT count(*) FROM workers WHERE slots = 2')" = $((others + 1)) ]
     [ "$(num_groups join)" = "$others" ]
     for host in m $(seq -f 'h%g' "$others"); do has_run "$host" 1; done
