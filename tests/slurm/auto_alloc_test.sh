@@ -7,11 +7,12 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
 export DROVER_RUN_DIR=run
 
-# begin N SECONDS OPTION...: such a batch, under way on one node.
+# begin N SECONDS OPTION...: such a batch, under way on $num_nodes nodes.
+num_nodes=1
 begin() {
   rm -rf run effects
   numbered_tasks "$1" "$2"
-  submit --nodes=1 "$slurm_dir/drover.sbatch" tasks.txt --auto-alloc --auto-alloc-when 1s "${@:3}"
+  submit --nodes=$num_nodes "$slurm_dir/drover.sbatch" tasks.txt --auto-alloc --auto-alloc-when 1s "${@:3}"
   batch=$job
   within 60 num_recorded 3
 }
@@ -56,6 +57,19 @@ within 60 has_worked 2
 ends 0
 every_task_once 200
 [ "$(grep -c try run/auto-alloc.tsv)" = 1 ] || fail "tries were forgotten: $(cat run/auto-alloc.tsv)"
+
+echo "== a batch that has two nodes itself"
+num_nodes=2
+begin 200 0.3 --auto-alloc-jobs 1
+within 30 has_submitted 1
+helper=$(own_jobs)
+has_worked_on() { [ "$(query "SELECT count(*) > 0 FROM attempts WHERE host = '$1' AND outcome = 'exited'")" = 1 ]; }
+within 60 is_running "$helper"
+within 60 has_worked_on "$(scontrol show job "$helper" | sed -n 's/^ *NodeList=//p')"
+ends 0
+every_task_once 200
+nothing_charged
+num_nodes=1
 
 echo "== what still waits when the batch is over, or cancelled, is cancelled"
 begin 20 0.3 --auto-alloc-nodes 3
