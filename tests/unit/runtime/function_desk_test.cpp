@@ -18,9 +18,10 @@ namespace {
 class NoTransport final : public transport::Transport {
  public:
   void send(transport::Address, std::string) override { FAIL("nobody is there to hear this"); }
+  void send_ahead(transport::Address, std::string) override { FAIL("nobody is there to hear this"); }
   std::optional<transport::Incoming> receive() override { return std::nullopt; }
   [[nodiscard]] std::size_t num_unsent_bytes(std::optional<transport::Address>) const override { return 0; }
-  [[nodiscard]] bool is_receiving() const override { return false; }
+  [[nodiscard]] transport::Traffic traffic() const override { return {}; }
   void forget(transport::Address) override {}
 };
 
