@@ -52,8 +52,8 @@ class Session : public Submitter {
   void wait_all() { board().wait_all(tally()); }
 
   /// Makes a value known that many tasks use: each worker gets it once, not with each task, also one that comes
-  /// later. See Broadcast. When a run is gone on with, tasks that others had made may execute before the value is
-  /// broadcast again: they fail as if it had been let go, and their retries apply.
+  /// later. See Broadcast. When a run is gone on with, the tasks that others had made wait until the session submits
+  /// its first: broadcast before it what they use.
   template <class T>
   [[nodiscard]] Broadcast<T> broadcast(const T& value) {
     return Broadcast<T>(shared_board(), board().shelf().put(detail::to_bytes(value)));
