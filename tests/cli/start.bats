@@ -109,7 +109,7 @@ EOF
   kill -INT "$pid"
   kill -TERM "$pid"  # two of one kind at a time would be one
   ends_with 130
-  says 'ending them' 'go on with: '
+  says 'ending them' '--resume'
   waits_for no_process 'sleep 71091'
   [ ! -e "/proc/$master" ]
 }
