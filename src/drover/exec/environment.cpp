@@ -12,7 +12,7 @@ namespace {
 /// Set by drover for every attempt, or between its own processes.
 constexpr auto kOwnNames = std::to_array<std::string_view>({"DROVER_RUN_ID", "DROVER_TASK_ID", "DROVER_TASK_ATTEMPT",
                                                             "DROVER_SLOT", "DROVER_GROUP", "DROVER_RANK", "DROVER_NODE",
-                                                            "DROVER_RUN_DIR", "DROVER_SUPERVISOR", "DROVER_JOIN",
+                                                            "DROVER_RUN_DIR", "DROVER_SUPERVISOR", "DROVER_JOIN_SOCKET",
                                                             "DROVER_OPEN_FILES", "PARALLEL_SEQ", "PARALLEL_JOBSLOT"});
 
 bool is_drovers(std::string_view variable) {

@@ -14,8 +14,9 @@ namespace {
 /// Launchers set variables of such names, and users do.
 constexpr auto kSharedPrefixes =
     std::to_array<std::string_view>({"OMPI_", "OPAL_", "PMI_", "PMIX_", "PRTE_", "ORTE_", "SLURM_", "SRUN_"});
-/// Set by Open MPI's libraries in whatever they start.
-constexpr auto kSharedNames = std::to_array<std::string_view>({"HFI_NO_BACKTRACE", "IPATH_NO_BACKTRACE"});
+/// Set by Open MPI's libraries, in what they start or in the process itself.
+constexpr auto kSharedNames =
+    std::to_array<std::string_view>({"HFI_NO_BACKTRACE", "IPATH_NO_BACKTRACE", "PSM2_DEVICES"});
 /// Of a Slurm job: what is true of one node only.
 constexpr auto kNodesOwn = std::to_array<std::string_view>(
     {"SLURM_NODEID", "SLURM_CPUS_ON_NODE", "SLURM_GPUS_ON_NODE", "SLURM_TOPOLOGY_ADDR", "SLURM_TOPOLOGY_ADDR_PATTERN"});
@@ -47,7 +48,7 @@ bool is_shared(std::string_view name) {
 }
 
 bool is_identity(std::string_view name) {
-  return begins_with_any(name, identity_prefixes()) || is_any_of(name, kSharedNames);
+  return begins_with_any(name, identity_prefixes());
 }
 
 std::optional<std::string_view> value_in(const Variables& environment, std::string_view name) {
