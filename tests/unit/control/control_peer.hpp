@@ -36,7 +36,7 @@ class RecordingHandler final : public control::RequestHandler {
 };
 
 inline control::reply::Hello about_test() {
-  return {"0.1.0", "test-run", "/run/dir", "here", 42, ""};
+  return {"0.1.0", "test-run", "/run/dir", "here", 42, "", false, "", ""};
 }
 
 struct TestServer {

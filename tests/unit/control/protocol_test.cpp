@@ -159,7 +159,7 @@ TEST_CASE("other replies survive the wire") {
     CHECK(round_trip_reply(reply::JoinEnded{how}).how == how);
   CHECK(round_trip_reply(reply::Note{"probing"}, true).text == "probing");
   CHECK(round_trip_reply(reply::Missed{12}, true).num_replies == 12);
-  CHECK(round_trip_reply(reply::Hello{"0.1", "id", "/d", "h", 5, "ns"}).name_server == "ns");
+  CHECK(round_trip_reply(reply::Hello{"0.1", "id", "/d", "h", 5, "ns", false, "", ""}).name_server == "ns");
   CHECK(round_trip_reply(reply::Refused{ErrorCode::impossible, "no", "yes"}).code == ErrorCode::impossible);
   (void)round_trip_reply(reply::Subscribed{}, true);
   (void)round_trip_reply(reply::RunOver{});
