@@ -28,7 +28,7 @@ class FakeMaster final : public RequestHandler {
   explicit FakeMaster(const std::filesystem::path& run_dir)
       : run_dir_(std::filesystem::absolute(run_dir)),
         store_(run_dir_ / "outputs", journal::OutputLayout::combined),
-        server_(run_dir, {"0.1.0", "fake", run_dir_.string(), host_name(), ::getpid(), ""}, *this) {}
+        server_(run_dir, {"0.1.0", "fake", run_dir_.string(), host_name(), ::getpid(), "", false, "", ""}, *this) {}
 
   void serve() {
     for (auto began = std::chrono::steady_clock::now(); !is_stopped_;) {
