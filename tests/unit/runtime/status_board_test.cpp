@@ -70,7 +70,7 @@ TEST_CASE("a task is said to be where it is") {
   failed.attempt = {core::TaskId(1), 1};
   failed.outcome = core::Exited{3};
   it.happens(core::event::WorkerReported{core::WorkerId(1), {}, {failed}, {}});
-  CHECK(it.explanation(1) == "Task 1 failed and waits 1s before its next attempt. It has failed 1 time.");
+  CHECK(it.explanation(1) == "Task 1 failed and waits 1.0s before its next attempt. It has failed 1 time.");
   it.happens(core::event::StopRequested{core::StopReason::requested, false, std::nullopt});
   CHECK(it.explanation(3) == "Task 3 will not start: the run is stopping.");
 }

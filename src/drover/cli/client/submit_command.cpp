@@ -108,7 +108,6 @@ CLI::App* declare_submit(CLI::App& app, SubmitOptions& options) {
                    "Commands, each one word of yours: a task each. '-': commands from standard input, one a line.\n"
                    "A template with ::: VALUES... or :::: FILES..., as for 'drover run'")
       ->required()
-      ->allow_extra_args(false)  // which would take [a,b] for two words
       ->type_name("COMMAND|-|TEMPLATE");
   submit
       ->add_option("--function", options.function,
