@@ -104,14 +104,18 @@ class Expectations {
 
   void meet(const OutputEntry& entry) {
     const std::uint64_t expected = word_of(entry.attempt.task);
-    if (expected == kNothing) return;
-    const StoredOutput& output = entry.output;
-    const bool is_met = is_given_up(entry) ? is_of(expected, entry.attempt)
-                                           : expected == word({entry.attempt, output.out.length, output.err.length}) ||
-                                                 expected == word({entry.attempt, 0, 0, false});
-    if (!is_met) return;
+    if (expected == kNothing || !is_of(expected, entry.attempt) || are_denied_by(entry)) return;
     words_[entry.attempt.task.value] = kNothing;
     --num_left_;
+  }
+
+  /// Whether it is of an attempt that is expected, and says other lengths.
+  [[nodiscard]] bool are_denied_by(const OutputEntry& entry) const {
+    const std::uint64_t expected = word_of(entry.attempt.task);
+    if (expected == kNothing || !is_of(expected, entry.attempt) || is_given_up(entry)) return false;
+    const StoredOutput& output = entry.output;
+    return expected != word({entry.attempt, output.out.length, output.err.length}) &&
+           expected != word({entry.attempt, 0, 0, false});
   }
 
   [[nodiscard]] bool are_met() const { return num_left_ == 0; }
@@ -186,6 +190,11 @@ LostOutputs find_lost_outputs(const fs::path& directory, OutputLayout layout, co
   } else {
     EntryCheck check(directory, layout);
     const auto meet = [&](const LocatedEntry& located) {
+      if (expected.are_denied_by(located.entry)) {
+        check.pass_over();
+        return note("index.tsv says of task " + std::to_string(located.entry.attempt.task.value) +
+                    " what its record does not");
+      }
       const std::string fault = check.fault(located.entry);
       fault.empty() ? expected.meet(located.entry) : note(fault);
     };
@@ -229,6 +238,8 @@ void give_up_outputs(const fs::path& directory, OutputLayout layout, const LostO
     EntryCheck check(directory, layout);
     const auto keep = [&](const LocatedEntry& located) {
       const StoredOutput& output = located.entry.output;
+      if (std::binary_search(lost.attempts.begin(), lost.attempts.end(), located.entry.attempt))
+        return check.pass_over();
       const bool is_behind_a_gap = check.is_behind_a_gap(located.entry);
       if (!check.fault(located.entry).empty()) return;
       if (is_behind_a_gap)

@@ -130,17 +130,20 @@ void SqliteJournal::begin_session(const std::string& drover_version) {
 /// it was (the machine crashed, somebody cut it), or is another, both are written anew.
 void SqliteJournal::repair_files() {
   flush_files();
-  const bool is_log_whole = job_log_.has_header() && job_log_.file().ends_line_at(progress_.job_log_size);
-  if (is_log_whole) check_job_log_is_known();
+  bool is_log_whole = job_log_.has_header() && job_log_.file().ends_line_at(progress_.job_log_size);
   const bool are_events_whole = events_.ends_line_at(progress_.events_size);
-  if (!is_log_whole) set_aside_if_any(job_log_.file(), progress_.job_log_size);
+  if (!is_log_whole)
+    set_aside_if_any(job_log_.file(), progress_.job_log_size);
+  else
+    is_log_whole = is_job_log_known();
   if (!are_events_whole) set_aside_if_any(events_, progress_.events_size);
   write_views(is_log_whole && are_events_whole);
   know_unfinished_commands();
 }
 
-/// No line of the job log precedes its record. Where one has none, the database is not what it was.
-void SqliteJournal::check_job_log_is_known() {
+/// No line of the job log precedes its record. Where one has none, the database is not what it was: the power failed
+/// and nothing had been synced, or somebody put an older one there. The log is all that tells of these tasks.
+bool SqliteJournal::is_job_log_known() {
   SQLite::Statement select(database_.get(), "SELECT 1 FROM tasks WHERE id = ? AND state <> 'unfinished'");
   std::uint64_t num_unknown = 0;
   for (const core::TaskId task : job_log_.tasks_behind(progress_.job_log_size)) {
@@ -148,13 +151,15 @@ void SqliteJournal::check_job_log_is_known() {
     if (!select.executeStep()) ++num_unknown;
     select.reset();
   }
-  if (num_unknown == 0) return;
-  const std::string log = run_.job_log().string();
-  throw Error("'" + run_.database().string() + "' is older than what was done: '" + log + "' has the ends of " +
-              std::to_string(num_unknown) +
-              " tasks that it does not know (was run.db-wal removed, or a copy put in its place?); put back what is "
-              "missing, or begin a new run with --joblog-import " +
-              log + ", or have those tasks run again by moving that file elsewhere");
+  if (num_unknown == 0) return true;
+  const std::filesystem::path aside = job_log_.file().take_place_again();
+  notes_.push_back("'" + run_.database().string() +
+                   "' is older than what was done (did the power fail, was run.db-wal "
+                   "removed, or a copy put in its place?): " +
+                   std::to_string(num_unknown) +
+                   " tasks that have ended according to joblog.tsv run again; that file is '" +
+                   aside.filename().string() + "' now");
+  return false;
 }
 
 /// What is as long as the file was is no remainder of it, but something else.

@@ -95,7 +95,7 @@ class SqliteJournal final : public Journal {
 
  private:
   void repair_files();
-  void check_job_log_is_known();
+  [[nodiscard]] bool is_job_log_known();
   void set_aside_if_any(AppendFile& file, std::uint64_t known_size);
   void write_views(bool has_all);
   void read_start();
