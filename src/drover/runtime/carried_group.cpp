@@ -57,7 +57,8 @@ int carry(const CarriedGroup& group, std::string& reason) {
   processes.emplace_back(child);
   channel.theirs.reset();
   ChildProcess& process = processes.front();
-  for (int num_signals = 0; !process.has_ended(); process.poll()) {
+  int num_signals = 0;
+  for (; !process.has_ended(); process.poll()) {
     wait_for_any(signals, processes);
     // Half closed, the channel asks the group to leave; without it, nothing of the group is left.
     while (signals.next())
@@ -67,7 +68,7 @@ int carry(const CarriedGroup& group, std::string& reason) {
         process.signal(SIGTERM);
   }
   reason = master->complaint();
-  return process.wait_status();
+  return num_signals > 0 ? 0 : process.wait_status();  // whoever asked it to leave wants no other
 }
 
 std::vector<int> run_side_by_side(const std::vector<std::vector<std::string>>& commands) {

@@ -295,7 +295,8 @@ void Joiner::take(const reply::Refused& refused) {
 
 void Joiner::take_signals() {
   while (signals_.next()) leave();
-  const bool is_asked = channel_ && channel_->is_half_closed() && !channel_->is_gone() && !is_let_go_;
+  // Before there are ranks, it only says that nobody answers.
+  const bool is_asked = mpirun_ && channel_ && channel_->is_half_closed() && !channel_->is_gone() && !is_let_go_;
   if (is_asked && !std::exchange(is_asked_to_leave_, true)) leave();
 }
 
