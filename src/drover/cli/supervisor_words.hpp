@@ -8,18 +8,16 @@
 namespace drover::cli {
 
 /// Tells the supervisor of the first task that ends: what ends this MPI job later is no reason to hesitate. Tells the
-/// recruiter when no group can join any more. Both outlive it.
+/// recruiter, which asks, when no group can join any more. Both outlive it.
 class SupervisorWords final : public runtime::Observer {
  public:
-  SupervisorWords(runtime::SupervisorLink& supervisor, runtime::Recruiter& recruiter)
-      : supervisor_(supervisor), recruiter_(recruiter) {}
+  SupervisorWords(runtime::SupervisorLink& supervisor, runtime::Recruiter& recruiter);
 
   void on_facts(std::span<const core::Fact> facts, core::WallMicros now) override;
-  void on_turn(const core::Scheduler& scheduler, core::Time now) override;
+  void on_turn(const core::Scheduler&, core::Time) override {}
 
  private:
   runtime::SupervisorLink& supervisor_;
-  runtime::Recruiter& recruiter_;
   bool is_progress_said_ = false;
 };
 

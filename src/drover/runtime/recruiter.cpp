@@ -104,7 +104,6 @@ std::vector<ScaleAdd> Recruiter::shares(const ScaleAdd& request, core::GroupSour
 /// it.
 core::GroupSource Recruiter::choose_source(const ScaleAdd& request) const {
   const std::string obstacle = transport::join_obstacle();
-  if (!join_obstacle_.empty() && request.via != WayIn::join && request.hosts.empty()) return core::GroupSource::spawn;
   if (request.via == WayIn::join && !obstacle.empty()) throw UsageError("no group can join this run: " + obstacle);
   if (request.via == WayIn::spawn && obstacle.empty() && !request.hosts.empty())
     throw UsageError(
@@ -140,7 +139,7 @@ RecruitId Recruiter::announce(const JoinOffer& offer, std::optional<RecruitId> l
   recruit.request.population = offer.population;
   recruit.source = core::GroupSource::join;
   recruit.request.via = WayIn::join;
-  if (join_obstacle_.empty())
+  if (join_obstacle_().empty())
     accept(id, recruit, now);
   else
     recruit.state = Waiting{};  // and is told why it cannot be
@@ -212,9 +211,10 @@ void Recruiter::advance(RecruitId id, Recruit& recruit, core::Time now) {
 
 /// One at a time: a spawn that fails must not be another's fault.
 void Recruiter::start(RecruitId id, Recruit& recruit, core::Time now) {
-  if (recruit.source == core::GroupSource::join && !join_obstacle_.empty()) {
-    rollover_reason_ = "a group is to join, and none can join this MPI job";
-    return fail(id, "no group can join this MPI job: " + join_obstacle_);
+  // A spawn would wait for it too: by it MPI's processes find each other wherever their mpirun knows of one.
+  if (const std::string obstacle = join_obstacle_(); !obstacle.empty()) {
+    rollover_reason_ = "a group is to come, and none can come to this MPI job";
+    return fail(id, "no group can come to this MPI job: " + obstacle);
   }
   if (recruit.source == core::GroupSource::join) return launch(id, recruit, now);
   if (!spawn_obstacle_.empty()) {

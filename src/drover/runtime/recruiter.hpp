@@ -14,6 +14,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -117,8 +118,8 @@ class Recruiter {
   /// When poll() has something at the latest.
   [[nodiscard]] std::optional<core::Time> next_deadline(core::Time now) const;
 
-  /// From here on no group can join this MPI job.
-  void forbid_join(const std::string& reason) { join_obstacle_ = reason; }
+  /// What is asked, whenever a group is to join, why none can any more; empty: one can.
+  void ask_before_joins(std::function<std::string()> join_obstacle) { join_obstacle_ = std::move(join_obstacle); }
   /// From here on nothing is spawned: `reason` is the answer, a clause.
   void forbid_spawn(std::string reason) { spawn_obstacle_ = std::move(reason); }
   /// Why nothing can be spawned any more; empty when something can.
@@ -178,7 +179,7 @@ class Recruiter {
   std::vector<Recruitment> out_;  ///< to be told by poll()
   std::vector<RecruitId> over_;   ///< to be removed from recruits_
   std::optional<core::Time> released_at_;
-  std::string join_obstacle_;  ///< since this MPI job began
+  std::function<std::string()> join_obstacle_ = [] { return std::string(); };
   std::string spawn_obstacle_;
   std::string rollover_reason_;
   int num_late_joins_ = 0;  ///< in a row
