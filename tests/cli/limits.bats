@@ -122,7 +122,7 @@ num_succeeded() {
 
 @test "what the user has set for MPI programs reaches commands, and nothing of the launcher does" {
   export OMPI_CC=gcc-99 OPAL_MINE=/opt OMPI_MCA_btl_base_verbose=0 PMIX_MCA_foo=1 PMI_MINE=2
-  variables() { tr '\0' '\n' | grep -vE '^(DROVER_|PARALLEL_|_=|PWD=|OLDPWD=|SHLVL=|TMPDIR=)' | grep = | sort; }
+  variables() { tr '\0' '\n' | grep -vE '^(DROVER_|PARALLEL_|_=|PWD=|OLDPWD=|SHLVL=|TMPDIR=)' | grep "=" | sort; }
   env -0 | variables >here
   for start in "${starts[@]}"; do
     capture "$start" --slots 1 'env -0 # {}' ::: x

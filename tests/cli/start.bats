@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # What is in single quotes is for the shell of a task; `load` brings what is not assigned here.
-# shellcheck disable=SC2016,SC2034,SC2154
+# shellcheck disable=SC2016,SC2030,SC2031,SC2034,SC2154
 # How a run starts its ranks: whatever the words, the environment and the state of the machine.
 
 load lib

@@ -13,12 +13,14 @@ namespace {
 constexpr std::uint32_t kMostPopulation = 65'536;
 
 void declare_add(CLI::App& add, ScaleAddOptions& options) {
-  add.add_option("--hosts", options.hosts, "Hosts with their slots, as a:8,b:8: a worker with so many slots on each")->type_name("HOST[:SLOTS],...");
+  add.add_option("--hosts", options.hosts, "Hosts with their slots, as a:8,b:8: a worker with so many slots on each")
+      ->type_name("HOST[:SLOTS],...");
   add.add_option("--hostfile", options.hostfile, "Hosts with their slots, as mpirun takes them")->type_name("FILE");
   add.add_option("-n,--population", options.population,
                  "Worker ranks to add: on this host, or on each of the hosts, where the default is one")
       ->check(CLI::Range(1U, kMostPopulation));
-  add.add_option("--slots", options.num_slots, "Commands at once on each of them; default: as the run has it, and on hosts, a share of their slots")
+  add.add_option("--slots", options.num_slots,
+                 "Commands at once on each of them; default: as the run has it, and on hosts, a share of their slots")
       ->check(CLI::Range(1U, kMostPopulation));
   add.add_option("--via", options.via, "Spawned by the master, or joined by an mpirun of its own")
       ->capture_default_str()
