@@ -43,7 +43,7 @@ until_gone() {
 num_recorded() { sqlite3 -readonly -cmd '.timeout 5000' run/run.db "SELECT count(*) FROM tasks WHERE state = 'succeeded'"; }
 
 # Without prefetching a worker holds one task: what may be executed again can be told.
-options=(-q --durability normal --prefetch 0 --max-rollovers "$kills")
+options=(--quiet --durability normal --prefetch 0 --max-rollovers "$kills")
 for ((i = 1; i <= tasks; ++i)); do echo "echo $i >>effects; sleep 0.0$((RANDOM % 10))"; done >tasks.txt
 "$drover" run -j "$workers" --run-dir run "${options[@]}" tasks.txt >>outputs 2>>log &
 supervisor=$!

@@ -152,7 +152,7 @@ killed_while_printing() {
 }
 
 @test "what failed runs again, or what a condition says, and nothing else" {
-  run -1 drover run -j 2 -q --run-dir run 'echo {} >>effects; test {} != b || test -e fixed' ::: a b c
+  run -1 drover run -j 2 --quiet --run-dir run 'echo {} >>effects; test {} != b || test -e fixed' ::: a b c
   touch fixed
   run -0 drover run --resume-failed run
   [ "$(sort effects | tr '\n' ' ')" = 'a b b c ' ]
@@ -178,7 +178,7 @@ killed_while_printing() {
   interrupt_amid_a_file() {
     rm -rf run effects
     for i in $(seq 100); do echo "sleep 0.05; echo $i >>effects"; done >tasks.txt
-    start_drover run -j 2 -q --prefetch 0 --run-dir run tasks.txt 2>/dev/null
+    start_drover run -j 2 --quiet --prefetch 0 --run-dir run tasks.txt 2>/dev/null
     until_true 60 has_lines effects 5
     kill -TERM $!
     wait $! || true
@@ -197,7 +197,7 @@ killed_while_printing() {
 }
 
 @test "of a pipe, what was taken is run; the rest is taken from a new one if there is one" {
-  { for i in $(seq 30); do echo "echo $i >>effects; sleep 0.02"; done; exec sleep 60; } 3>&- | "$DROVER" run -j 2 -q --run-dir run - 2>/dev/null 3>&- &
+  { for i in $(seq 30); do echo "echo $i >>effects; sleep 0.02"; done; exec sleep 60; } 3>&- | "$DROVER" run -j 2 --quiet --run-dir run - 2>/dev/null 3>&- &
   until_true 60 has_lines effects 10
   kill -TERM "$(master_pid run)"
   wait $! || true
@@ -227,7 +227,7 @@ killed_while_printing() {
 }
 
 @test "two masters on one run are refused" {
-  start_drover run -j 1 -q --run-dir run 'touch started; sleep 600; : {}' ::: a
+  start_drover run -j 1 --quiet --run-dir run 'touch started; sleep 600; : {}' ::: a
   until_true 60 test -e started
   run -125 drover run --resume run
   [[ $output == *"is going on: process "* ]]
@@ -248,7 +248,7 @@ killed_while_printing() {
 
 @test "results, outputs and runs are read while a run goes on" {
   has_succeeded() { drover runs --json | grep -q "\"succeeded\":$1"; }
-  start_drover run -j 2 -q 'echo out {}; echo err {} >&2; case {} in b) exit 3;; d) touch started; sleep 600;; esac' \
+  start_drover run -j 2 --quiet 'echo out {}; echo err {} >&2; case {} in b) exit 3;; d) touch started; sleep 600;; esac' \
     ::: a b c d 2>/dev/null
   until_true 60 test -e started
   until_true 20 has_succeeded 2
@@ -271,7 +271,7 @@ killed_while_printing() {
 }
 
 @test "a failed command's script runs it again" {
-  run -2 drover run -j 1 -q --run-dir run 'echo {} >>effects; false' ::: "it's" b
+  run -2 drover run -j 1 --quiet --run-dir run 'echo {} >>effects; false' ::: "it's" b
   drover results run --failed --format sh >again.sh
   sh again.sh || true
   [ "$(tr '\n' ' ' <effects)" = "it's b it's b " ]

@@ -82,7 +82,7 @@ ends_with() {
 
 @test "a signal while the ranks are starting ends the start" {
   for pause in 0.02 0.1 0.3; do
-    "$DROVER" run -j 2 -q 'sleep 71079 # {}' ::: 1 2 >out 2>err 3>&- &
+    "$DROVER" run -j 2 --quiet 'sleep 71079 # {}' ::: 1 2 >out 2>err 3>&- &
     pid=$!
     sleep "$pause"
     kill -TERM "$pid"

@@ -2,8 +2,10 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <optional>
+#include <thread>
 
 #include "drover/cli/client/client_commands.hpp"
 #include "drover/cli/config_command.hpp"
@@ -24,6 +26,9 @@
 namespace drover::cli {
 
 namespace {
+
+/// How long the first rank has to say what is wrong before the others fail for the same.
+constexpr std::chrono::seconds kFirstRankHead{1};
 
 constexpr const char* kExamples =
     "Examples:\n"
@@ -166,8 +171,11 @@ int run_app(const std::vector<std::string>& args, const Program* program) {
   try {
     return dispatch(args, program);
   } catch (const std::exception& e) {
-    // All ranks were called alike and find the same fault: one says it.
-    if (transport::launcher_rank() == 0) std::fprintf(stderr, "drover: %s\n", e.what());
+    // All ranks were called alike and find the same fault: one says it. The launcher ends it once another has failed.
+    if (transport::launcher_rank() == 0)
+      std::fprintf(stderr, "drover: %s\n", e.what());
+    else
+      std::this_thread::sleep_for(kFirstRankHead);
     return kInternalFailure;
   }
 }

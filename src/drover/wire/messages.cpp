@@ -284,6 +284,13 @@ class BoundedArchive : public boost::archive::binary_iarchive_impl<BoundedArchiv
     require(length);
     text = reader_.take(length);
   }
+  /// Boost only asserts that the byte is one.
+  void load(bool& value) {
+    unsigned char byte = 0;
+    load(byte);
+    if (byte > 1) throw DecodeError("message body does not fit its type: no truth value");
+    value = byte == 1;
+  }
 
   template <class T>
   void load_override(T& value) {
