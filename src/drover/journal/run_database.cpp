@@ -49,10 +49,11 @@ std::string remedy(int primary_code, const fs::path& path) {
       return " (is the place there, and can it be written?)";
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-      return "; it is damaged, or was copied while in use: put a whole copy in its place, or what is left of it "
-             "(sqlite3 " +
-             path.filename().string() + " .recover | sqlite3 new.db); or begin a new run with --joblog-import " +
-             (path.parent_path() / "joblog.tsv").string() + ", which passes over what has succeeded according to that";
+      return "; it is damaged, or was copied while in use: put a whole copy in its place, or begin a new run with "
+             "--joblog-import " +
+             (path.parent_path() / "joblog.tsv").string() +
+             ", which passes over what has succeeded according to that (for a look at what is left: sqlite3 " +
+             path.filename().string() + " .recover, or .dump)";
     default:
       return "";
   }
