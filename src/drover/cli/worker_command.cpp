@@ -181,10 +181,6 @@ runtime::JoinEnd carry(const WorkerCommandOptions& options, const std::vector<co
   runtime::JoinEnd end;
   if (status == 0) return end;
   const int code = WIFEXITED(status) ? WEXITSTATUS(status) : kInternalFailure;
-  if (code == runtime::kRunStopped) {
-    end.how = runtime::JoinEnd::How::run_stopped;
-    return end;
-  }
   const bool is_lost = code == runtime::kGroupLost || code == runtime::kNoMasterMet || code == runtime::kGroupFailed;
   end.how = is_lost                        ? runtime::JoinEnd::How::lost
             : code == runtime::kRunStopped ? runtime::JoinEnd::How::run_stopped
