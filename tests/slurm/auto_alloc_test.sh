@@ -12,7 +12,7 @@ num_nodes=1
 begin() {
   rm -rf run effects
   numbered_tasks "$1" "$2"
-  submit --nodes=$num_nodes "$slurm_dir/drover.sbatch" tasks.txt --auto-alloc --auto-alloc-when 1s "${@:3}"
+  submit --nodes=$num_nodes "$slurm_dir/drover.sbatch" --auto-alloc --auto-alloc-when 1s "${@:3}" tasks.txt
   batch=$job
   within 60 num_recorded 3
 }
@@ -34,7 +34,7 @@ echo 'sleep 30' >long.txt
 rm -rf run effects
 numbered_tasks 60 0.5
 cat tasks.txt >>long.txt
-submit --nodes=1 "$slurm_dir/drover.sbatch" long.txt --auto-alloc --auto-alloc-when 1s --auto-alloc-jobs 1 --idle-timeout 2s
+submit --nodes=1 "$slurm_dir/drover.sbatch" --auto-alloc --auto-alloc-when 1s --auto-alloc-jobs 1 --idle-timeout 2s long.txt
 batch=$job
 within 30 has_submitted 1
 helper=$(own_jobs)
@@ -87,8 +87,8 @@ scontrol create reservation reservationname=drover-test starttime=now duration=1
 trap 'scontrol delete reservationname=drover-test; leave' EXIT
 rm -rf run effects
 numbered_tasks 60 0.3
-submit --nodes=1 --mem=300 --gres=gpu:1 --constraint=fast --reservation=drover-test "$slurm_dir/drover.sbatch" tasks.txt \
-  --auto-alloc --auto-alloc-when 1s --auto-alloc-jobs 1
+submit --nodes=1 --mem=300 --gres=gpu:1 --constraint=fast --reservation=drover-test "$slurm_dir/drover.sbatch" \
+  --auto-alloc --auto-alloc-when 1s --auto-alloc-jobs 1 tasks.txt
 batch=$job
 within 60 has_submitted 1
 helper=$(own_jobs)
