@@ -35,6 +35,7 @@ load lib
   echo true >a.txt
   echo true >b.txt
   drover run a.txt b.txt && is_refused 'one task file at a time' 'cat a.txt b.txt | drover run -'
+  drover run a.txt --quiet && is_refused "'a.txt' is no command" 'drover run --quiet a.txt'
   drover run && is_refused 'nothing to run'
 }
 

@@ -140,6 +140,9 @@ void check_command(const std::vector<std::string>& words) {
                      "; to run the lines of all of them: cat " + text + " | drover run -");
   }
   const std::string& word = words.front();
+  if (words.size() > 1 && words[1].starts_with('-') && is_list(word) && !is_command(word))
+    throw UsageError("'" + word + "' is no command: options such as " + words[1] +
+                     " go before a task file, as in drover run " + words[1] + " " + word);
   if (words.size() > 1 || word.find_first_of(" \t\n{|;&<>$`=(") != std::string::npos || is_command(word)) return;
   throw UsageError("'" + word +
                    "' is neither a file here nor a command: give a file with one command a line, or a "
