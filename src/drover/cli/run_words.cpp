@@ -25,24 +25,25 @@ struct OptionWord {
   bool needs_value = false;          ///< the next word is the value
 };
 
-const CLI::Option& find_option(const CLI::App& app, const std::string& name) {
+/// Never null.
+const CLI::Option* find_option(const CLI::App& app, const std::string& name) {
   const CLI::Option* option = app.get_option_no_throw(name);
   if (option == nullptr) throw UsageError(unknown_option(name));
-  return *option;
+  return option;
 }
 
-bool takes_value(const CLI::Option& option) {
-  return option.get_items_expected_max() > 0;
+bool takes_value(const CLI::Option* option) {
+  return option->get_items_expected_max() > 0;
 }
 
-std::string long_name(const CLI::Option& option) {
-  return option.get_lnames().empty() ? "" : option.get_lnames().front();
+std::string long_name(const CLI::Option* option) {
+  return option->get_lnames().empty() ? "" : option->get_lnames().front();
 }
 
 /// `--name`, `--name=value`
 OptionWord take_long(const CLI::App& app, const std::string& word) {
   const std::size_t equals = word.find('=');
-  const CLI::Option& option = find_option(app, word.substr(0, equals));
+  const CLI::Option* option = find_option(app, word.substr(0, equals));
   OptionWord taken{long_name(option), std::nullopt, false};
   if (equals != std::string::npos)
     taken.value = word.substr(equals + 1);
@@ -55,7 +56,7 @@ OptionWord take_long(const CLI::App& app, const std::string& word) {
 OptionWord take_short(const CLI::App& app, const std::string& word) {
   OptionWord taken;
   for (std::size_t i = 1; i < word.size(); ++i) {
-    const CLI::Option& option = find_option(app, std::string("-") + word[i]);
+    const CLI::Option* option = find_option(app, std::string("-") + word[i]);
     taken.name = long_name(option);
     if (!takes_value(option)) continue;
     taken.needs_value = i + 1 == word.size();
