@@ -12,7 +12,7 @@ said=$("$@" "$source" 2>&1) && {
   exit 1
 }
 expected=$(grep -o '// error: .*' "$source" | sed 's,// ,,' | sort)
-found=$(grep -o 'error: .*' <<<"$said" | sort)
+found=$(grep -v ' | ' <<<"$said" | grep -o 'error: .*' | sort)
 # Each announced text is the beginning of what is said, or of what follows "static assertion failed: ".
 found=${found//error: static assertion failed: /error: }
 num_expected=$(wc -l <<<"$expected")
